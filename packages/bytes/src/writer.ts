@@ -1,0 +1,85 @@
+import type { Endianness } from './reader.ts';
+
+const INITIAL_CAPACITY = 256;
+
+/** Growing byte buffer; the counterpart of `ByteReader`. */
+export class ByteWriter {
+  #bytes = new Uint8Array(INITIAL_CAPACITY);
+  #view = new DataView(this.#bytes.buffer);
+  readonly #little: boolean;
+  #length = 0;
+
+  constructor(endianness: Endianness = 'big') {
+    this.#little = endianness === 'little';
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  u8(value: number): this {
+    this.#view.setUint8(this.#grow(1, value, 0xff), value);
+    return this;
+  }
+
+  u16(value: number): this {
+    this.#view.setUint16(this.#grow(2, value, 0xffff), value, this.#little);
+    return this;
+  }
+
+  u32(value: number): this {
+    this.#view.setUint32(this.#grow(4, value, 0xffff_ffff), value, this.#little);
+    return this;
+  }
+
+  u64(value: bigint): this {
+    if (value < 0n || value > 0xffff_ffff_ffff_ffffn) {
+      throw new RangeError(`u64: ${value} is out of range`);
+    }
+    this.#view.setBigUint64(this.#reserve(8), value, this.#little);
+    return this;
+  }
+
+  /** Appends bytes as they are. */
+  bytes(value: Uint8Array): this {
+    const at = this.#reserve(value.length);
+    this.#bytes.set(value, at);
+    return this;
+  }
+
+  /** Appends a `UINT16 size || BYTE[size]` field. */
+  sized16(value: Uint8Array): this {
+    return this.u16(value.length).bytes(value);
+  }
+
+  /** Appends a `UINT32 size || BYTE[size]` field. */
+  sized32(value: Uint8Array): this {
+    return this.u32(value.length).bytes(value);
+  }
+
+  /** A copy of everything written. */
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  #grow(size: number, value: number, max: number): number {
+    if (!Number.isInteger(value) || value < 0 || value > max) {
+      throw new RangeError(`u${size * 8}: ${value} is out of range`);
+    }
+    return this.#reserve(size);
+  }
+
+  #reserve(size: number): number {
+    const at = this.#length;
+    const needed = at + size;
+    if (needed > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+      larger.set(this.#bytes.subarray(0, at));
+      this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
+    }
+    this.#length = needed;
+    return at;
+  }
+}

@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+// Fuzz targets of every package (`npm run fuzz`): they run the TypeScript sources of all packages, without a build.
+const conditions = ['@cmc/source', 'node', 'import', 'module', 'default'];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  test: {
+    include: ['test/**/*.fuzz.ts'],
+    testTimeout: 600_000,
+    hookTimeout: 30_000,
+    passWithNoTests: false,
+    maxWorkers: 2,
+  },
+});
