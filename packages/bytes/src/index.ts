@@ -1,10 +1,10 @@
 export { compareBytes, concatBytes, equalBytes } from './bytes.ts';
-export { CmcError, DecodeError } from './errors.ts';
 export type { DecodeErrorCode } from './errors.ts';
-export { silentLogger } from './logger.ts';
+export { CmcError, DecodeError } from './errors.ts';
 export type { Logger } from './logger.ts';
-export { ByteReader } from './reader.ts';
+export { silentLogger } from './logger.ts';
 export type { Endianness } from './reader.ts';
+export { ByteReader } from './reader.ts';
 export {
   decodeUtf8,
   encodeUtf8,

@@ -54,7 +54,8 @@ export function fromBase64(text: string, name = 'base64'): Uint8Array {
     throw notBase64(name, 'expected base64 with padding');
   }
   const bytes = fromBinaryString(atob(text));
-  if (!hasZeroTrailingBits(text)) throw notBase64(name, 'unused bits of the last digit are not zero');
+  if (!hasZeroTrailingBits(text))
+    throw notBase64(name, 'unused bits of the last digit are not zero');
   return bytes;
 }
 
@@ -82,9 +83,14 @@ export function decodeUtf8(bytes: Uint8Array, name = 'text'): string {
   try {
     return strictUtf8.decode(bytes);
   } catch (error) {
-    throw new DecodeError('ERR_DECODE_FORMAT', 'not valid UTF-8', { path: [name], offset: 0 }, {
-      cause: error,
-    });
+    throw new DecodeError(
+      'ERR_DECODE_FORMAT',
+      'not valid UTF-8',
+      { path: [name], offset: 0 },
+      {
+        cause: error,
+      },
+    );
   }
 }
 
