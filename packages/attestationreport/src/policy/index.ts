@@ -1,0 +1,1 @@
+export type { PolicyEngine, PolicyVerdict } from './policy-engine.ts';
