@@ -1,1 +1,40 @@
-export {};
+export type {
+  FakeCertificateOptions,
+  FakeCertificateSignature,
+  FakeExtendedKeyUsage,
+  FakeExtension,
+  FakeKeyUsage,
+  FakeName,
+} from './certificate.ts';
+export { encodeName } from './certificate.ts';
+export type { FixedClock } from './clock.ts';
+export { fixedClock } from './clock.ts';
+export { flipEachByte, prefixes } from './corpora.ts';
+export {
+  der,
+  derBitString,
+  derBoolean,
+  derContext,
+  derContextPrimitive,
+  derInteger,
+  derNull,
+  derOctetString,
+  derOid,
+  derPrintableString,
+  derSequence,
+  derSet,
+  derTime,
+  derUtf8String,
+} from './der.ts';
+export type { FakeCa, IssuedCertificate, IssueOptions } from './fake-ca.ts';
+export { createFakeCa, toPem } from './fake-ca.ts';
+export type {
+  FakeKey,
+  FakeKeyAlgorithm,
+  FakeSignatureAlgorithm,
+  FakeSigner,
+} from './fake-key.ts';
+export { createFakeKey, createFakeKeySync, fakeSigner, spkiOf } from './fake-key.ts';
+export type { FuzzOptions } from './fuzz.ts';
+export { fuzzDecoder, runFuzz } from './fuzz.ts';
+export { vectorsDir } from './vectors.ts';

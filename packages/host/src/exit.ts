@@ -1,0 +1,78 @@
+import { CmcError } from '@cmc/bytes';
+
+/** Exit codes of every program here; scripts rely on them. */
+export const EXIT: {
+  readonly success: 0;
+  readonly attestationFailed: 1;
+  readonly usage: 2;
+  readonly unavailable: 3;
+} = Object.freeze({
+  /** It worked; for a verification: the attestation holds. */
+  success: 0,
+  /** The attestation, of the peer or in a report, failed. */
+  attestationFailed: 1,
+  /** The call, the configuration or an input file is wrong. */
+  usage: 2,
+  /** A peer, a daemon or collateral could not be had; trying again may help. */
+  unavailable: 3,
+});
+
+/** The command line or an input is wrong: the person calling can mend it. */
+export class UsageError extends CmcError {
+  override readonly name = 'UsageError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_USAGE', message, options);
+  }
+}
+
+const UNAVAILABLE = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'ETIMEDOUT',
+  'EPIPE',
+]);
+
+/**
+ * The exit code for an error that ended a program. Looks through `cause`, so that a refused
+ * connection is found below the error that reports it.
+ */
+export function exitCodeOf(error: unknown): number {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    const code = 'code' in current ? String(current.code) : '';
+    if (/_ATTESTATION$|_PEER_REPORTED$/.test(code)) return EXIT.attestationFailed;
+    if (UNAVAILABLE.has(code) || /_(UNAVAILABLE|TIMEOUT)$/.test(code)) return EXIT.unavailable;
+  }
+  return EXIT.usage;
+}
+
+/** Runs a program: its number becomes the exit code, its error one line on standard error. */
+export async function runMain(program: string, main: () => Promise<number>): Promise<void> {
+  try {
+    process.exitCode = await main();
+  } catch (error) {
+    process.stderr.write(`${program}: ${describeError(error)}\n`);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+/** Message of an error and of its causes, with the code in front where there is one. */
+export function describeError(error: unknown): string {
+  const parts: string[] = [];
+  for (let current = error; current !== undefined; ) {
+    if (!(current instanceof Error)) {
+      parts.push(String(current));
+      break;
+    }
+    const code = current instanceof CmcError ? `${current.code}: ` : '';
+    const text = `${code}${current.message}`;
+    if (!parts.some((part) => part.includes(current instanceof Error ? current.message : ''))) {
+      parts.push(text);
+    }
+    current = current.cause;
+  }
+  return parts.join(': ');
+}
