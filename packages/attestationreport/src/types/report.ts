@@ -15,6 +15,15 @@ export interface UnverifiedReport {
   readonly context: Context;
 }
 
+/**
+ * A report that `verify()` accepted. Only `verify()` makes one: the brand exists in types alone, so
+ * no report that was merely decoded can be handed to code that asks for this type.
+ */
+export interface VerifiedReport extends UnverifiedReport {
+  readonly [verified]: true;
+}
+declare const verified: unique symbol;
+
 /** What the evidence commits to: the evidence nonce is the hash of the encoded context. */
 export interface Context {
   readonly type: string;
@@ -87,11 +96,15 @@ export interface CtrData {
   readonly ociSpec?: JsonObject;
 }
 
-/** Any JSON value with null-prototype objects. */
+/**
+ * Any JSON value with null-prototype objects. Integers that fit 64 bits but not `number` are
+ * `bigint` (a resource limit of 2^64 - 1 is common in OCI specifications).
+ */
 export type JsonValue =
   | null
   | boolean
   | number
+  | bigint
   | string
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue };
