@@ -1,0 +1,344 @@
+import { compareBytes, concatBytes, decodeUtf8 } from '@cmc/bytes';
+import { type CborKey, Float } from './cbor-value.ts';
+import { Cursor } from './cursor.ts';
+import type { DecodeOptions } from './limits.ts';
+
+/** Major types of RFC 8949, section 3.1. */
+export const MAJOR = Object.freeze({
+  unsigned: 0,
+  negative: 1,
+  bytes: 2,
+  text: 3,
+  array: 4,
+  map: 5,
+  tag: 6,
+  simple: 7,
+});
+const TYPE_NAMES = ['integer', 'integer', 'byte string', 'text', 'array', 'map', 'tag', 'simple'];
+
+const FALSE = 0xf4;
+const TRUE = 0xf5;
+const NULL = 0xf6;
+const BREAK = 0xff;
+const INDEFINITE = 31;
+/** Up to this length a text of ASCII characters is put together faster than a decoder is called. */
+const SHORT_TEXT = 24;
+
+/** Strict CBOR (RFC 8949), pulled item by item; canonical encoding required unless told otherwise. */
+export class CborReader extends Cursor {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #canonical: boolean;
+
+  constructor(bytes: Uint8Array, name: string, options: DecodeOptions = {}) {
+    super(name, bytes.length, options);
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#canonical = options.canonical ?? true;
+  }
+
+  override byteOffset(): number {
+    return this.position;
+  }
+
+  /** Copy of the bytes from `start` to the current position. */
+  consumed(start: number): Uint8Array {
+    return this.#bytes.slice(start, this.position);
+  }
+
+  /** Call last: rejects trailing bytes. */
+  end(): void {
+    const left = this.#bytes.length - this.position;
+    if (left !== 0) this.fail('ERR_DECODE_TRAILING', `${left} bytes left over`);
+  }
+
+  /** Major type of the next item. */
+  peekMajor(): number {
+    return this.#peek() >> 5;
+  }
+
+  /** Consumes `null` when that is next. */
+  readNull(): boolean {
+    if (this.#peek() !== NULL) return false;
+    this.position++;
+    return true;
+  }
+
+  readBoolean(): boolean {
+    this.#skipTags();
+    const initial = this.#peek();
+    if (initial !== FALSE && initial !== TRUE) this.#unexpected('boolean');
+    this.position++;
+    return initial === TRUE;
+  }
+
+  /** An integer; `bigint` where `number` would lose digits. */
+  readInteger(): number | bigint {
+    this.#skipTags();
+    const major = this.peekMajor();
+    if (major > MAJOR.negative) this.#unexpected('integer');
+    const argument = this.#argument();
+    if (major === MAJOR.unsigned) return argument;
+    if (typeof argument === 'number' && argument < Number.MAX_SAFE_INTEGER) return -1 - argument;
+    return -1n - BigInt(argument);
+  }
+
+  readBytes(): Uint8Array {
+    this.#skipTags();
+    if (this.peekMajor() !== MAJOR.bytes) this.#unexpected('byte string');
+    if (this.#isIndefinite()) return concatBytes(...this.#chunks(MAJOR.bytes));
+    const length = this.#length();
+    this.position += length;
+    return this.#bytes.slice(this.position - length, this.position);
+  }
+
+  readText(): string {
+    this.#skipTags();
+    if (this.peekMajor() !== MAJOR.text) this.#unexpected('text');
+    if (this.#isIndefinite()) {
+      return this.#chunks(MAJOR.text)
+        .map((chunk) => this.#decodeText(chunk))
+        .join('');
+    }
+    const length = this.#length();
+    const start = this.position;
+    this.position += length;
+    return length <= SHORT_TEXT
+      ? this.#shortText(start, this.position)
+      : this.#decodeText(this.#bytes.subarray(start, this.position));
+  }
+
+  /** `null`, a boolean or a floating-point number; other simple values are refused. */
+  readSimple(): null | boolean | Float {
+    if (this.readNull()) return null;
+    const initial = this.#peek();
+    if (initial < 0xf9 || initial > 0xfb) return this.readBoolean();
+    const size = 2 << (initial - 0xf9);
+    this.#need(1 + size);
+    const start = this.position + 1;
+    this.position = start + size;
+    const encoded = this.#bytes.slice(start, this.position);
+    if (size === 8) return new Float(this.#view.getFloat64(start), encoded);
+    if (size === 4) return new Float(this.#view.getFloat32(start), encoded);
+    return new Float(halfToNumber(this.#view.getUint16(start)), encoded);
+  }
+
+  /** Tag number of the next item, which must have one. */
+  readTag(): number | bigint {
+    if (this.peekMajor() !== MAJOR.tag) this.#unexpected('tag');
+    return this.#argument();
+  }
+
+  /** Enters an array. @returns the number of elements, `undefined` for indefinite length */
+  beginArray(): number | undefined {
+    return this.#begin(MAJOR.array, 1);
+  }
+
+  /** Enters a map. @returns the number of members, `undefined` for indefinite length */
+  beginMap(): number | undefined {
+    return this.#begin(MAJOR.map, 2);
+  }
+
+  /** Whether item `index` of the current array or map follows; leaves the container when not. */
+  nextItem(index: number, count: number | undefined): boolean {
+    if (count === undefined ? this.#takeBreak() : index >= count) {
+      this.leave();
+      return false;
+    }
+    this.countItem(index);
+    return true;
+  }
+
+  /** Key of a map member. `keys` is what was seen in this map before. */
+  readKey(keys: SeenKeys): CborKey {
+    const start = this.position;
+    const major = this.peekMajor();
+    if (major > MAJOR.negative && major !== MAJOR.text) this.#unexpected('integer or text as key');
+    const key = major === MAJOR.text ? this.readText() : this.readInteger();
+    if (this.#canonical) this.#requireAscending(keys, start);
+    else if (keys.add(key)) this.#duplicate(key);
+    return key;
+  }
+
+  /** As {@link CborReader.readKey}, for maps whose keys must be text. */
+  readTextKey(keys: SeenKeys): string {
+    if (this.peekMajor() !== MAJOR.text) this.#unexpected('text as key');
+    return String(this.readKey(keys));
+  }
+
+  /** Enters a container that is no array or map. */
+  nested<T>(read: () => T): T {
+    this.enter();
+    const value = read();
+    this.leave();
+    return value;
+  }
+
+  // Sorted keys cannot repeat, so that the order is all that has to be checked.
+  #requireAscending(keys: SeenKeys, start: number): void {
+    if (keys.end > 0) {
+      const order = compareBytes(
+        this.#bytes.subarray(keys.start, keys.end),
+        this.#bytes.subarray(start, this.position),
+      );
+      if (order === 0) this.fail('ERR_DECODE_DUPLICATE', 'duplicate map key');
+      if (order > 0) this.fail('ERR_DECODE_NON_CANONICAL', 'map keys are not sorted');
+    }
+    keys.start = start;
+    keys.end = this.position;
+  }
+
+  #duplicate(key: CborKey): never {
+    return this.fail('ERR_DECODE_DUPLICATE', `duplicate map key ${JSON.stringify(String(key))}`);
+  }
+
+  #begin(major: number, bytesPerItem: number): number | undefined {
+    this.#skipTags();
+    if (this.peekMajor() !== major) this.#unexpected(TYPE_NAMES[major] ?? '');
+    this.enter();
+    if (this.#isIndefinite()) return undefined;
+    const count = this.#argument();
+    // Every item takes a byte at least: a count beyond the input is refused before any work on it.
+    if (count > Math.floor((this.#bytes.length - this.position) / bytesPerItem)) {
+      this.fail('ERR_DECODE_TRUNCATED', `${count} items do not fit into the input`);
+    }
+    return Number(count);
+  }
+
+  /** Argument of the head at the current position; consumes the head. */
+  #argument(): number | bigint {
+    const info = this.#peek() & 0x1f;
+    if (info < 24) {
+      this.position++;
+      return info;
+    }
+    if (info > 27) {
+      this.fail(
+        info === INDEFINITE ? 'ERR_DECODE_NON_CANONICAL' : 'ERR_DECODE_FORMAT',
+        info === INDEFINITE ? 'indefinite length' : `reserved additional information ${info}`,
+      );
+    }
+    const size = 1 << (info - 24);
+    this.#need(1 + size);
+    const at = this.position + 1;
+    const value = this.#unsigned(at, size);
+    if (this.#canonical && value < (size === 1 ? 24 : 2 ** (4 * size))) {
+      this.fail('ERR_DECODE_NON_CANONICAL', 'head is longer than needed');
+    }
+    this.position = at + size;
+    return value;
+  }
+
+  #unsigned(at: number, size: number): number | bigint {
+    if (size === 1) return this.#view.getUint8(at);
+    if (size === 2) return this.#view.getUint16(at);
+    if (size === 4) return this.#view.getUint32(at);
+    const value = this.#view.getBigUint64(at);
+    return value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
+  }
+
+  /** Length of a byte string or text, which is checked to be there. */
+  #length(): number {
+    const length = this.#argument();
+    if (length > this.#bytes.length - this.position) {
+      this.fail(
+        'ERR_DECODE_TRUNCATED',
+        `need ${length} bytes, have ${this.#bytes.length - this.position}`,
+      );
+    }
+    return Number(length);
+  }
+
+  #isIndefinite(): boolean {
+    if ((this.#peek() & 0x1f) !== INDEFINITE || this.#canonical) return false;
+    this.position++;
+    return true;
+  }
+
+  #takeBreak(): boolean {
+    if (this.#peek() !== BREAK) return false;
+    this.position++;
+    return true;
+  }
+
+  #chunks(major: number): Uint8Array[] {
+    const chunks: Uint8Array[] = [];
+    while (!this.#takeBreak()) {
+      this.countItem(chunks.length);
+      if (this.peekMajor() !== major) this.#unexpected(`${TYPE_NAMES[major]} chunk`);
+      const length = this.#length();
+      this.position += length;
+      chunks.push(this.#bytes.slice(this.position - length, this.position));
+    }
+    return chunks;
+  }
+
+  #skipTags(): void {
+    while (this.peekMajor() === MAJOR.tag) {
+      if (this.#canonical) this.#unexpected('item without tag');
+      this.#argument();
+    }
+  }
+
+  #shortText(start: number, end: number): string {
+    let text = '';
+    for (let i = start; i < end; i++) {
+      const byte = this.#bytes[i] ?? 0;
+      if (byte >= 0x80) return this.#decodeText(this.#bytes.subarray(start, end));
+      text += String.fromCharCode(byte);
+    }
+    return text;
+  }
+
+  #decodeText(bytes: Uint8Array): string {
+    try {
+      return decodeUtf8(bytes);
+    } catch {
+      return this.fail('ERR_DECODE_FORMAT', 'text is not valid UTF-8');
+    }
+  }
+
+  #peek(): number {
+    return this.#bytes[this.position] ?? this.#need(1);
+  }
+
+  #need(count: number): never | number {
+    const left = this.#bytes.length - this.position;
+    if (left < count) this.fail('ERR_DECODE_TRUNCATED', `need ${count} bytes, have ${left}`);
+    return count;
+  }
+
+  #unexpected(expected: string): never {
+    const major = this.peekMajor();
+    const isTag = major === MAJOR.tag && this.#canonical;
+    return this.fail(
+      isTag ? 'ERR_DECODE_NON_CANONICAL' : 'ERR_DECODE_TYPE',
+      `expected ${expected}, got ${TYPE_NAMES[major]}`,
+    );
+  }
+}
+
+/** What one map needs to find duplicate keys. */
+export class SeenKeys {
+  /** Range of the last key in the input. */
+  start = 0;
+  end = 0;
+  #keys: Set<CborKey> | undefined;
+
+  /** @returns whether `key` was there already */
+  add(key: CborKey): boolean {
+    this.#keys ??= new Set();
+    if (this.#keys.has(key)) return true;
+    this.#keys.add(key);
+    return false;
+  }
+}
+
+function halfToNumber(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1;
+  const exponent = (half >> 10) & 0x1f;
+  const fraction = half & 0x3ff;
+  if (exponent === 0) return sign * 2 ** -24 * fraction;
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * 2 ** (exponent - 25) * (0x400 + fraction);
+}

@@ -1,0 +1,46 @@
+/** Key of a CBOR map. */
+export type CborKey = number | bigint | string;
+
+/**
+ * Any CBOR item. `number` and `bigint` are integers (`bigint` where `number` would lose digits);
+ * floating-point numbers are {@link Float}s, so that they keep their width.
+ */
+export type CborValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | Float
+  | Tagged
+  | readonly CborValue[]
+  | ReadonlyMap<CborKey, CborValue>;
+
+/** A floating-point number with its encoding: 2, 4 or 8 bytes, IEEE 754, big-endian. */
+export class Float {
+  readonly value: number;
+  readonly encoded: Uint8Array;
+
+  constructor(value: number, encoded: Uint8Array = encodeDouble(value)) {
+    this.value = value;
+    this.encoded = encoded;
+  }
+}
+
+/** An item with a tag in front of it. */
+export class Tagged {
+  readonly tag: number;
+  readonly value: CborValue;
+
+  constructor(tag: number, value: CborValue) {
+    this.tag = tag;
+    this.value = value;
+  }
+}
+
+function encodeDouble(value: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setFloat64(0, value);
+  return bytes;
+}

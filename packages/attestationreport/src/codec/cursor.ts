@@ -1,0 +1,54 @@
+import { DecodeError, type DecodeErrorCode } from '@cmc/bytes';
+import {
+  DEFAULT_MAX_BYTES,
+  DEFAULT_MAX_ITEMS,
+  type DecodeOptions,
+  MAX_CONTAINER_ITEMS,
+  MAX_DEPTH,
+} from './limits.ts';
+
+/** What the JSON and the CBOR reader share: position, limits, and the path of errors. */
+export abstract class Cursor {
+  /** Next unit to read: a byte of CBOR, a UTF-16 unit of JSON text. */
+  position = 0;
+  /** Members on the way to the value that is being read, outermost first. */
+  readonly path: (string | number)[];
+  readonly options: DecodeOptions;
+  #depth = 0;
+  #itemsLeft: number;
+
+  constructor(name: string, size: number, options: DecodeOptions) {
+    this.path = [name];
+    this.options = options;
+    this.#itemsLeft = options.maxItems ?? DEFAULT_MAX_ITEMS;
+    const maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
+    if (size > maxBytes) this.fail('ERR_DECODE_LIMIT', `${size} bytes exceed limit ${maxBytes}`);
+  }
+
+  /** Byte offset of `position` in the input. */
+  abstract byteOffset(): number;
+
+  /** Throws a {@link DecodeError} at the current path and position. */
+  fail(code: DecodeErrorCode, message: string): never {
+    throw new DecodeError(code, message, {
+      path: this.path.map(String),
+      offset: this.byteOffset(),
+    });
+  }
+
+  protected enter(): void {
+    if (++this.#depth > MAX_DEPTH) this.fail('ERR_DECODE_LIMIT', `nested deeper than ${MAX_DEPTH}`);
+  }
+
+  protected leave(): void {
+    this.#depth--;
+  }
+
+  /** Accounts for element or member `index` of the current container. */
+  protected countItem(index: number): void {
+    if (index >= MAX_CONTAINER_ITEMS) {
+      this.fail('ERR_DECODE_LIMIT', `more than ${MAX_CONTAINER_ITEMS} items in one container`);
+    }
+    if (--this.#itemsLeft < 0) this.fail('ERR_DECODE_LIMIT', 'more items than the limit in total');
+  }
+}

@@ -1,0 +1,90 @@
+import { ByteWriter, DecodeError, decodeUtf8, encodeUtf8 } from '@cmc/bytes';
+import type { JsonValue } from '../types/report.ts';
+import type { Serialization } from '../types/serialization.ts';
+import { decodeCbor } from './cbor.ts';
+import { CborReader } from './cbor-reader.ts';
+import { JsonReader } from './json-reader.ts';
+import type { DecodeOptions } from './limits.ts';
+import type { StructSchema } from './struct.ts';
+
+/** Bytes of `value`: compact JSON, or canonical CBOR. @throws {TypeError | RangeError} */
+export function encodeStruct<T>(
+  schema: StructSchema<T>,
+  value: T,
+  serialization: Serialization,
+): Uint8Array {
+  if (serialization === 'json') return encodeUtf8(schema.toJson(value));
+  const writer = new ByteWriter();
+  schema.writeCbor(writer, value);
+  return writer.finish();
+}
+
+/** A decoded value and the encoding it came in. */
+export interface Decoded<T> {
+  readonly value: T;
+  readonly serialization: Serialization;
+}
+
+/**
+ * Value of a whole message, JSON or CBOR as detected. Syntax is all that is checked: the message
+ * may come from anyone and say anything. @throws {DecodeError}
+ */
+export function decodeStruct<T>(
+  schema: StructSchema<T>,
+  bytes: Uint8Array,
+  options: DecodeOptions = {},
+): Decoded<T> {
+  const serialization = detectStruct(bytes, schema.name);
+  if (serialization === 'json') {
+    const reader = new JsonReader(bytes, schema.name, options);
+    const value = schema.readJson(reader);
+    reader.end();
+    return { value, serialization };
+  }
+  const reader = new CborReader(bytes, schema.name, options);
+  const value = schema.readCbor(reader);
+  reader.end();
+  return { value, serialization };
+}
+
+/**
+ * Value of a JSON text (RFC 8259), UTF-8. Refuses duplicate keys, lone surrogates and numbers out
+ * of range; objects have no prototype. @throws {DecodeError}
+ */
+export function parseJson(bytes: Uint8Array, options: DecodeOptions = {}): JsonValue {
+  const reader = new JsonReader(bytes, 'JSON', options);
+  const value = reader.readValue();
+  reader.end();
+  return value;
+}
+
+/**
+ * Encoding of `bytes`: JSON when they are a JSON text, else CBOR when they are one well-formed item
+ * (not necessarily canonical). @throws {DecodeError} neither
+ */
+export function detectSerialization(bytes: Uint8Array): Serialization {
+  if (isJsonText(bytes)) return 'json';
+  decodeCbor(bytes, { canonical: false, name: 'message' });
+  return 'cbor';
+}
+
+/**
+ * As {@link detectSerialization} for bytes that must hold an object or map, which the first byte
+ * tells apart: no JSON text begins with a map head, no CBOR map with white space or a brace.
+ */
+function detectStruct(bytes: Uint8Array, name: string): Serialization {
+  const first = bytes[0];
+  if (first === undefined) {
+    throw new DecodeError('ERR_DECODE_TRUNCATED', 'no bytes', { path: [name], offset: 0 });
+  }
+  return first < 0x80 ? 'json' : 'cbor';
+}
+
+function isJsonText(bytes: Uint8Array): boolean {
+  try {
+    JSON.parse(decodeUtf8(bytes));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fromHex, toHex } from '@cmc/bytes';
+import { vectorsDir } from '@cmc/testkit';
+import { describe, expect, test } from 'vitest';
+import {
+  artifactSchema,
+  attestationResultSchema,
+  collateralSchema,
+  compatibilityResultSchema,
+  componentSchema,
+  contextSchema,
+  ctrDataSchema,
+  decodeStruct,
+  digestResultSchema,
+  encodeStruct,
+  eventDataSchema,
+  evidenceSchema,
+  imageDescriptionSchema,
+  intelCollateralSchema,
+  manifestDescriptionSchema,
+  manifestSchema,
+  measurementResultSchema,
+  metadataResultSchema,
+  metadataSchema,
+  metaInfoSchema,
+  omspResponseSchema,
+  resultSchema,
+  type StructSchema,
+  sbomSchema,
+  sgxPolicySchema,
+  signatureResultSchema,
+  singleOmspResponseSchema,
+  snpPolicySchema,
+  swEvidenceSchema,
+  tdxPolicySchema,
+  validitySchema,
+  x509CertExtractedSchema,
+} from '../../src/codec/index.ts';
+
+interface Entry {
+  readonly type: string;
+  readonly note: string;
+  readonly jsonText: string;
+  readonly cborHex: string;
+}
+
+const entries: readonly Entry[] = JSON.parse(
+  readFileSync(join(vectorsDir(), 'report/encoding-vectors.json'), 'utf8'),
+);
+
+const schemas: Readonly<Record<string, StructSchema<never>>> = {
+  Artifact: artifactSchema,
+  AttestationResult: attestationResultSchema,
+  Collateral: collateralSchema,
+  CompatibilityResult: compatibilityResultSchema,
+  Component: componentSchema,
+  Context: contextSchema,
+  CtrData: ctrDataSchema,
+  DigestResult: digestResultSchema,
+  EventData: eventDataSchema,
+  Evidence: evidenceSchema,
+  ImageDescription: imageDescriptionSchema,
+  IntelCollateral: intelCollateralSchema,
+  Manifest: manifestSchema,
+  ManifestDescription: manifestDescriptionSchema,
+  MeasurementResult: measurementResultSchema,
+  MetaInfo: metaInfoSchema,
+  Metadata: metadataSchema,
+  MetadataResult: metadataResultSchema,
+  OmspResponse: omspResponseSchema,
+  Result: resultSchema,
+  Sbom: sbomSchema,
+  SgxPolicy: sgxPolicySchema,
+  SignatureResult: signatureResultSchema,
+  SingleOmspResponse: singleOmspResponseSchema,
+  SnpPolicy: snpPolicySchema,
+  SwEvidence: swEvidenceSchema,
+  TdxPolicy: tdxPolicySchema,
+  Validity: validitySchema,
+  X509CertExtracted: x509CertExtractedSchema,
+} as never;
+
+function schemaOf(entry: Entry): StructSchema<never> {
+  const schema = schemas[entry.type];
+  if (schema === undefined) throw new Error(`no schema for ${entry.type}`);
+  return schema;
+}
+
+/** Members that CBOR cannot carry because two fields have one key. */
+function withoutCollisions(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value), (key, member) =>
+    key === 'omspServer' || key === 'location' ? undefined : member,
+  );
+}
+
+test('there are 58 entries of 29 types', () => {
+  expect(entries.length).toBe(58);
+  expect(new Set(entries.map((entry) => entry.type)).size).toBe(29);
+});
+
+describe.each(entries)('$type, $note', (entry) => {
+  const json = new TextEncoder().encode(entry.jsonText);
+  const cbor = fromHex(entry.cborHex);
+
+  test('JSON decodes and encodes to the same text', () => {
+    const { value, serialization } = decodeStruct(schemaOf(entry), json);
+    expect(serialization).toBe('json');
+    const encoded = encodeStruct(schemaOf(entry), value, 'json');
+    expect(new TextDecoder().decode(encoded)).toBe(entry.jsonText);
+  });
+
+  test('CBOR decodes and encodes to the same bytes', () => {
+    const { value, serialization } = decodeStruct(schemaOf(entry), cbor);
+    expect(serialization).toBe('cbor');
+    expect(toHex(encodeStruct(schemaOf(entry), value, 'cbor'))).toBe(entry.cborHex);
+  });
+
+  test('what JSON says encodes to the CBOR bytes', () => {
+    const { value } = decodeStruct(schemaOf(entry), json);
+    expect(toHex(encodeStruct(schemaOf(entry), value, 'cbor'))).toBe(entry.cborHex);
+  });
+});
