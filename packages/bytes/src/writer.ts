@@ -19,17 +19,20 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
-    this.#view.setUint8(this.#grow(1, value, 0xff), value);
+    const at = this.#grow(1, value, 0xff);
+    this.#view.setUint8(at, value);
     return this;
   }
 
   u16(value: number): this {
-    this.#view.setUint16(this.#grow(2, value, 0xffff), value, this.#little);
+    const at = this.#grow(2, value, 0xffff);
+    this.#view.setUint16(at, value, this.#little);
     return this;
   }
 
   u32(value: number): this {
-    this.#view.setUint32(this.#grow(4, value, 0xffff_ffff), value, this.#little);
+    const at = this.#grow(4, value, 0xffff_ffff);
+    this.#view.setUint32(at, value, this.#little);
     return this;
   }
 
@@ -37,7 +40,8 @@ export class ByteWriter {
     if (value < 0n || value > 0xffff_ffff_ffff_ffffn) {
       throw new RangeError(`u64: ${value} is out of range`);
     }
-    this.#view.setBigUint64(this.#reserve(8), value, this.#little);
+    const at = this.#reserve(8);
+    this.#view.setBigUint64(at, value, this.#little);
     return this;
   }
 
@@ -70,6 +74,7 @@ export class ByteWriter {
     return this.#reserve(size);
   }
 
+  /** Makes room and returns where to write; may replace `#bytes` and `#view`. */
   #reserve(size: number): number {
     const at = this.#length;
     const needed = at + size;
