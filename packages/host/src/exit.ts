@@ -49,16 +49,6 @@ export function exitCodeOf(error: unknown): number {
   return EXIT.usage;
 }
 
-/** Runs a program: its number becomes the exit code, its error one line on standard error. */
-export async function runMain(program: string, main: () => Promise<number>): Promise<void> {
-  try {
-    process.exitCode = await main();
-  } catch (error) {
-    process.stderr.write(`${program}: ${describeError(error)}\n`);
-    process.exitCode = exitCodeOf(error);
-  }
-}
-
 /** Message of an error and of its causes, with the code in front where there is one. */
 export function describeError(error: unknown): string {
   const parts: string[] = [];

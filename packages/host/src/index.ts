@@ -1,8 +1,20 @@
 export type { ConfigErrorCode, ConfigSources } from './config.ts';
 export { ConfigError, readConfig } from './config.ts';
-export { describeError, EXIT, exitCodeOf, runMain, UsageError } from './exit.ts';
+export type { ConnectionFiles, ConnectionSettings } from './connection-settings.ts';
+export {
+  connectionEntries,
+  DEFAULT_CMC_ADDRESS,
+  readConnectionFiles,
+  readSettingFile,
+} from './connection-settings.ts';
+export { describeError, EXIT, exitCodeOf, UsageError } from './exit.ts';
 export type { WriteFileAtomicOptions } from './files.ts';
 export { removeTemporaries, syncFolder, writeFileAtomic } from './files.ts';
+export type { SettingFlag } from './flags.ts';
+export { settingFlags } from './flags.ts';
 export type { LoggerOptions, LogLevel } from './logger.ts';
 export { createLogger, LOG_LEVELS } from './logger.ts';
+export { addSettingFlags, runProgram, settingsOf } from './program.ts';
+export type { SettingEntries, SettingSchema } from './setting.ts';
+export { required, setting, text } from './setting.ts';
 export { suggest } from './suggest.ts';
