@@ -1,0 +1,143 @@
+import { encodeUtf8, type Logger, silentLogger } from '@cmc/bytes';
+import { ApiError, errorText } from '../errors.ts';
+import { BlockServer, type ServerResponse } from './block-server.ts';
+import { CODE, formatCode, isRequest } from './codes.ts';
+import { type Incoming, MessageLayer } from './message-layer.ts';
+import { CONTENT_FORMAT, isCritical, OPTION, uriPath } from './options.ts';
+import { MAX_CALL_BYTES, PIGGYBACK_MS, type TransmissionParameters } from './parameters.ts';
+import type { Peer } from './peer.ts';
+import { refuse } from './server-message.ts';
+
+export interface RequestServerOptions {
+  readonly send: (datagram: Uint8Array, peer: Peer) => void;
+  /** Paths of the resources (`/Attest`), each with the longest request it takes, bytes. */
+  readonly resources: ReadonlyMap<string, number>;
+  /** Answers a POST to one of them. What it throws is a defect and becomes 5.00. */
+  readonly handle: (path: string, body: Uint8Array, signal: AbortSignal) => Promise<ServerResponse>;
+  /** Calls that run at the same time; more are answered 5.03. */
+  readonly maxCalls: number;
+  readonly logger?: Logger;
+  readonly transmission?: Partial<TransmissionParameters>;
+  readonly now?: () => number;
+}
+
+const UNDERSTOOD = new Set<number>([
+  OPTION.URI_HOST,
+  OPTION.URI_PORT,
+  OPTION.URI_PATH,
+  OPTION.BLOCK1,
+  OPTION.BLOCK2,
+]);
+
+/** Request/response layer of a server: RFC 7252 section 5, for POST only. */
+export class RequestServer {
+  readonly #options: RequestServerOptions;
+  readonly #logger: Logger;
+  readonly #layer: MessageLayer;
+  readonly #blocks: BlockServer;
+  readonly #abort = new AbortController();
+  /** Calls that run and responses that are being delivered. */
+  readonly #pending = new Set<Promise<void>>();
+  #calls = 0;
+  #callBytes = 0;
+
+  constructor(options: RequestServerOptions) {
+    const now = options.now ?? (() => performance.now());
+    this.#options = options;
+    this.#logger = options.logger ?? silentLogger;
+    this.#layer = new MessageLayer({ ...options, now, onMessage: (m) => this.#receive(m) });
+    this.#blocks = new BlockServer(now);
+  }
+
+  /** Takes in one datagram. Never throws for what it holds. */
+  receive(datagram: Uint8Array, peer: Peer): void {
+    this.#layer.receive(datagram, peer);
+  }
+
+  /** Resolves when no call is running and all responses are delivered. */
+  async idle(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending);
+  }
+
+  /** Aborts running calls; nothing may be received afterwards. */
+  close(): void {
+    const error = new ApiError('ERR_API_UNAVAILABLE', 'CoAP: the server closes');
+    this.#abort.abort(error);
+    this.#layer.close(error);
+    this.#blocks.close();
+  }
+
+  #receive(incoming: Incoming): void {
+    const { message } = incoming;
+    if (!isRequest(message.code)) {
+      this.#layer.reject(incoming);
+      return;
+    }
+    const unknown = message.options.find((o) => isCritical(o.number) && !UNDERSTOOD.has(o.number));
+    if (unknown !== undefined) {
+      this.#refuse(incoming, CODE.BAD_OPTION, `option ${unknown.number} is not understood`);
+      return;
+    }
+    const maxRequestBytes = this.#options.resources.get(uriPath(message));
+    if (maxRequestBytes === undefined) {
+      this.#refuse(incoming, CODE.NOT_FOUND, 'no such resource');
+    } else if (message.code !== CODE.POST) {
+      this.#refuse(incoming, CODE.METHOD_NOT_ALLOWED, 'expected POST');
+    } else {
+      const received = this.#blocks.receive(incoming, maxRequestBytes);
+      if ('reply' in received) this.#layer.reply(incoming, received.reply);
+      else this.#start(incoming, received.body);
+    }
+  }
+
+  #start(incoming: Incoming, body: Uint8Array): void {
+    const bytes = this.#callBytes + body.length;
+    if (this.#calls >= this.#options.maxCalls || bytes > MAX_CALL_BYTES) {
+      this.#refuse(incoming, CODE.SERVICE_UNAVAILABLE, 'too many calls are running');
+      return;
+    }
+    this.#calls++;
+    this.#callBytes = bytes;
+    const pending = this.#run(incoming, body).finally(() => this.#pending.delete(pending));
+    this.#pending.add(pending);
+  }
+
+  async #run(incoming: Incoming, body: Uint8Array): Promise<void> {
+    let acknowledged = false;
+    const timer = setTimeout(() => {
+      acknowledged = incoming.message.type === 'con';
+      this.#layer.acknowledge(incoming);
+    }, PIGGYBACK_MS);
+    const response = await this.#call(incoming, body);
+    clearTimeout(timer);
+    this.#calls--;
+    this.#callBytes -= body.length;
+    if (this.#abort.signal.aborted) return;
+    const draft = this.#blocks.respond(incoming, response);
+    if (!acknowledged) {
+      this.#layer.reply(incoming, draft);
+      return;
+    }
+    try {
+      await this.#layer.confirm(draft, incoming.peer).acknowledged;
+    } catch (error) {
+      this.#logger.debug({ peer: incoming.peer.key, err: error }, 'CoAP response not delivered');
+    }
+  }
+
+  async #call(incoming: Incoming, body: Uint8Array): Promise<ServerResponse> {
+    const path = uriPath(incoming.message);
+    try {
+      return await this.#options.handle(path, body, this.#abort.signal);
+    } catch (error) {
+      this.#logger.error({ path, peer: incoming.peer.key, err: error }, 'CoAP call failed');
+      const payload = encodeUtf8(errorText(error));
+      return { code: CODE.INTERNAL_SERVER_ERROR, contentFormat: CONTENT_FORMAT.TEXT, payload };
+    }
+  }
+
+  #refuse(incoming: Incoming, code: number, text: string): void {
+    this.#logger.debug({ peer: incoming.peer.key, code: formatCode(code) }, text);
+    this.#layer.reply(incoming, refuse(incoming.message, code, text));
+  }
+}
