@@ -1,0 +1,173 @@
+import * as v from 'valibot';
+
+/** The APIs a daemon can serve. */
+export type ApiName = 'grpc' | 'coap' | 'socket';
+/** What there is to measure with, in this version or another. */
+export type DriverName = 'tpm' | 'sw' | 'snp' | 'tdx' | 'sgx' | 'azure';
+
+/** An API and where it is served. */
+export interface EndpointConfig {
+  readonly api: ApiName;
+  readonly address: string;
+}
+
+/**
+ * Settings of the daemon: the keys of its config file. {@link cmcdConfigSchema} says what each
+ * means; keys of the format that this version cannot act on are refused when they are used.
+ */
+export interface CmcdConfig {
+  readonly api?: ApiName | readonly ApiName[];
+  readonly cmcAddr?: string | readonly string[];
+  readonly apis?: readonly EndpointConfig[];
+  readonly metricsAddr?: string;
+  readonly rootCas: readonly string[];
+  readonly metadata?: readonly string[];
+  readonly drivers?: readonly DriverName[];
+  readonly hashAlg?: string;
+  readonly storage?: string;
+  readonly cache?: string;
+  readonly peerCache?: string;
+  readonly ctr?: boolean;
+  readonly ctrDriver?: DriverName;
+  readonly ctrLog?: string;
+  readonly policyEngine?: 'js' | 'duktape' | 'none';
+  readonly policyOverwrite?: boolean;
+  readonly useOmsp?: boolean;
+  readonly omspFormat?: 'json' | 'cbor';
+  readonly minimumMetadataSigners?: number;
+  readonly enrollmentMode?: 'local' | 'est' | 'acme';
+  readonly enrollmentCaKey?: string;
+  readonly enrollmentCaChain?: readonly string[];
+  readonly enrollmentNames?: readonly string[];
+  readonly allowSystemCerts?: boolean;
+  readonly name?: string;
+  readonly logLevel?: LogLevelName;
+  readonly logFile?: string;
+  readonly logFormat?: 'json' | 'pretty';
+  readonly provisionToken?: string;
+  readonly provisionAuth?: readonly ('none' | 'token' | 'certificate' | 'attestation')[];
+  readonly endorsementMode?: 'est' | 'direct' | 'cps' | 'host';
+  readonly endorsementAddr?: string;
+  readonly enrollmentAddr?: string;
+  readonly excludePcrs?: readonly number[];
+  readonly measurementLogs?: boolean;
+  readonly vmpl?: number;
+  readonly vendorCache?: string;
+  readonly tpmKeyAlg?: 'EC256' | 'RSA2048';
+}
+
+/** Levels of the format; `trace` counts as `debug`, `fatal` and `panic` as `error`. */
+export type LogLevelName = 'panic' | 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+
+type Setting<T> = v.GenericSchema<T, T>;
+type Entries = {
+  readonly [K in keyof CmcdConfig]-?: undefined extends CmcdConfig[K]
+    ? v.ExactOptionalSchema<Setting<NonNullable<CmcdConfig[K]>>, undefined>
+    : Setting<CmcdConfig[K]>;
+};
+
+const text = v.pipe(v.string(), v.nonEmpty('expected a text that is not empty'));
+const texts = v.array(text);
+const apiName = v.picklist(['grpc', 'coap', 'socket']);
+const driverName = v.picklist(['tpm', 'sw', 'snp', 'tdx', 'sgx', 'azure']);
+
+function setting<T>(
+  schema: Setting<T>,
+  description: string,
+): v.ExactOptionalSchema<Setting<T>, undefined> {
+  return v.exactOptional(v.pipe(schema, v.description(description)));
+}
+
+/** Describes the config file. */
+export const cmcdConfigSchema: v.StrictObjectSchema<Entries, undefined> = v.strictObject({
+  api: setting<CmcdConfig['api'] & {}>(
+    v.union([apiName, v.array(apiName)]),
+    'API to serve: grpc, coap or socket. Default socket. Several, if as many addresses are given',
+  ),
+  cmcAddr: setting<CmcdConfig['cmcAddr'] & {}>(
+    v.union([text, texts]),
+    'Where to serve it: unix:///path, or host:port on loopback. Default unix:///run/cmc/cmcd.sock',
+  ),
+  apis: setting<readonly EndpointConfig[]>(
+    v.array(v.strictObject({ api: apiName, address: text })),
+    'Several APIs at once, instead of api and cmcAddr',
+  ),
+  metricsAddr: setting(
+    text,
+    'Where to serve Prometheus metrics: host:port on loopback. Default: nowhere',
+  ),
+  rootCas: v.pipe(
+    v.array(text),
+    v.nonEmpty('expected at least one file'),
+    v.description('Files (PEM or DER) with the CA certificates that signed metadata must chain to'),
+  ),
+  metadata: setting(
+    texts,
+    'Locations of our own metadata: file://PATH (file or folder), blob://PATH, https://…',
+  ),
+  drivers: setting(v.array(driverName), 'What to measure with: sw. Default: nothing, only verify'),
+  hashAlg: setting(text, 'Hash of reports: SHA-256, SHA-384 or SHA-512. Default SHA-256'),
+  storage: setting(text, 'Folder of keys and state. Default: keep them in memory'),
+  cache: setting(text, 'Folder with the last complete set of metadata, for when a location fails'),
+  peerCache: setting(text, 'Folder with the metadata of peers. Default: keep it in memory'),
+  ctr: setting(v.boolean(), 'Whether containers are measured. Default: yes with driver sw'),
+  ctrDriver: setting(driverName, 'Driver that vouches for the container log: sw'),
+  ctrLog: setting(text, 'File of the container log. Default: container-log.json in storage'),
+  policyEngine: setting(
+    v.picklist(['js', 'duktape', 'none']),
+    'What runs the policies of verification requests: js or none. Default js',
+  ),
+  policyOverwrite: setting(v.boolean(), 'Whether a policy may replace a verdict. Default false'),
+  useOmsp: setting(v.boolean(), 'Whether revocation of manifests (OMSP) is checked. Default false'),
+  omspFormat: setting(v.picklist(['json', 'cbor']), 'Serialization of OMSP requests. Default cbor'),
+  minimumMetadataSigners: setting(
+    v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)),
+    'Signatures by different keys that each metadata item needs. Default 1',
+  ),
+  enrollmentMode: setting(
+    v.picklist(['local', 'est', 'acme']),
+    'Who certifies TLS keys: local (a CA key on this computer). Default: nobody, no TLS keys',
+  ),
+  enrollmentCaKey: setting(text, 'enrollmentMode local: file of the CA key (PEM)'),
+  enrollmentCaChain: setting(
+    texts,
+    'enrollmentMode local: files of the CA chain, its own certificate first',
+  ),
+  enrollmentNames: setting(
+    texts,
+    'enrollmentMode local: names and IP addresses that may be certified, * for any. Default: those of this computer',
+  ),
+  allowSystemCerts: setting(
+    v.boolean(),
+    'Whether HTTPS servers may also chain to the CAs that Node.js knows. Default false',
+  ),
+  name: setting(text, 'Name of this computer in reports. Default: its host name'),
+  logLevel: setting(
+    v.picklist(['panic', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']),
+    'Least severe level that is logged. Default info',
+  ),
+  logFile: setting(text, 'File to append the log to. Default: standard error'),
+  logFormat: setting(
+    v.picklist(['json', 'pretty']),
+    'Form of log lines. Default: pretty on a terminal, json elsewhere',
+  ),
+  provisionToken: setting(text, 'Not available in this version'),
+  provisionAuth: setting(
+    v.array(v.picklist(['none', 'token', 'certificate', 'attestation'])),
+    'In this version: none',
+  ),
+  endorsementMode: setting(
+    v.picklist(['est', 'direct', 'cps', 'host']),
+    'Not available in this version: its drivers need no endorsement',
+  ),
+  endorsementAddr: setting(text, 'Not available in this version'),
+  enrollmentAddr: setting(text, 'Not available in this version'),
+  excludePcrs: setting(v.array(v.pipe(v.number(), v.integer())), 'Not available in this version'),
+  measurementLogs: setting(
+    v.boolean(),
+    'Whether reports hold event logs. In this version: true, they always do',
+  ),
+  vmpl: setting(v.pipe(v.number(), v.integer()), 'Not available in this version'),
+  vendorCache: setting(text, 'Not available in this version'),
+  tpmKeyAlg: setting(v.picklist(['EC256', 'RSA2048']), 'Not available in this version'),
+});
