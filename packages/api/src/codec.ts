@@ -34,7 +34,7 @@ export function decodeRequest<Request, Wire>(
 
 /** The response in `bytes`. @throws {ApiError} ERR_API_PROTOCOL, ERR_API_VERSION */
 export function decodeResponse<Response>(
-  operation: Operation<never, Response>,
+  operation: Pick<Operation<unknown, Response>, 'response'>,
   bytes: Uint8Array,
 ): Response {
   return expectResponse(operation, () => operation.response.decode(bytes).value);
@@ -42,7 +42,7 @@ export function decodeResponse<Response>(
 
 /** Accepts the response that `decode` yields. @throws {ApiError} ERR_API_PROTOCOL, ERR_API_VERSION */
 export function expectResponse<Response>(
-  operation: Operation<never, Response>,
+  operation: Pick<Operation<unknown, Response>, 'response'>,
   decode: () => Response & { readonly version: string },
 ): Response {
   try {
