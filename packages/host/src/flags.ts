@@ -16,7 +16,7 @@ interface Described {
   readonly type: string;
   readonly wrapped?: Described;
   readonly pipe?: readonly { readonly type: string; readonly description?: string }[];
-  readonly options?: readonly unknown[];
+  readonly item?: Described;
 }
 
 /**
@@ -73,7 +73,7 @@ function kindOf(entry: Described): Kind | undefined {
     case 'boolean':
       return 'boolean';
     case 'array':
-      return 'list';
+      return entry.item === undefined || kindOf(entry.item) === undefined ? undefined : 'list';
     case 'union':
       return 'list';
     default:

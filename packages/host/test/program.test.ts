@@ -16,6 +16,7 @@ const schema = v.strictObject({
   mtls: setting(v.boolean(), 'Whether'),
   limit: setting(v.pipe(v.number(), v.integer()), 'How many'),
   rootCas: setting(v.array(text), 'Which'),
+  objects: setting(v.array(v.strictObject({ a: text })), 'In config files only'),
 });
 
 async function parse(...args: string[]): Promise<unknown> {
@@ -57,6 +58,7 @@ describe('runProgram', () => {
     await parse('--help');
     expect(process.exitCode).toBe(EXIT.success);
     expect(output.mock.calls.join('')).toContain('--cmc-addr <value>');
+    expect(output.mock.calls.join('')).not.toContain('--objects');
   });
 
   test('prints an error of an action with its code', async () => {
