@@ -1,4 +1,4 @@
-import { compareBytes, concatBytes, decodeUtf8 } from '@cmc/bytes';
+import { concatBytes, decodeUtf8 } from '@cmc/bytes';
 import { type CborKey, Float } from './cbor-value.ts';
 import { Cursor } from './cursor.ts';
 import type { DecodeOptions } from './limits.ts';
@@ -156,7 +156,7 @@ export class CborReader extends Cursor {
     if (major > MAJOR.negative && major !== MAJOR.text) this.#unexpected('integer or text as key');
     const key = major === MAJOR.text ? this.readText() : this.readInteger();
     if (this.#canonical) this.#requireAscending(keys, start);
-    else if (keys.add(key)) this.#duplicate(key);
+    else if (keys.add(key)) this.fail('ERR_DECODE_DUPLICATE', 'duplicate map key');
     return key;
   }
 
@@ -177,10 +177,7 @@ export class CborReader extends Cursor {
   // Sorted keys cannot repeat, so that the order is all that has to be checked.
   #requireAscending(keys: SeenKeys, start: number): void {
     if (keys.end > 0) {
-      const order = compareBytes(
-        this.#bytes.subarray(keys.start, keys.end),
-        this.#bytes.subarray(start, this.position),
-      );
+      const order = this.#compareRanges(keys.start, keys.end, start, this.position);
       if (order === 0) this.fail('ERR_DECODE_DUPLICATE', 'duplicate map key');
       if (order > 0) this.fail('ERR_DECODE_NON_CANONICAL', 'map keys are not sorted');
     }
@@ -188,8 +185,14 @@ export class CborReader extends Cursor {
     keys.end = this.position;
   }
 
-  #duplicate(key: CborKey): never {
-    return this.fail('ERR_DECODE_DUPLICATE', `duplicate map key ${JSON.stringify(String(key))}`);
+  /** Order of two encoded keys: the first byte that differs decides, none is a prefix of another. */
+  #compareRanges(a: number, aEnd: number, b: number, bEnd: number): number {
+    const length = Math.min(aEnd - a, bEnd - b);
+    for (let i = 0; i < length; i++) {
+      const difference = (this.#bytes[a + i] ?? 0) - (this.#bytes[b + i] ?? 0);
+      if (difference !== 0) return difference;
+    }
+    return 0;
   }
 
   #begin(major: number, bytesPerItem: number): number | undefined {
@@ -240,12 +243,7 @@ export class CborReader extends Cursor {
   /** Length of a byte string or text, which is checked to be there. */
   #length(): number {
     const length = this.#argument();
-    if (length > this.#bytes.length - this.position) {
-      this.fail(
-        'ERR_DECODE_TRUNCATED',
-        `need ${length} bytes, have ${this.#bytes.length - this.position}`,
-      );
-    }
+    if (length > this.#bytes.length - this.position) this.#truncated(length);
     return Number(length);
   }
 
@@ -299,13 +297,16 @@ export class CborReader extends Cursor {
   }
 
   #peek(): number {
-    return this.#bytes[this.position] ?? this.#need(1);
+    return this.#bytes[this.position] ?? this.#truncated(1);
   }
 
-  #need(count: number): never | number {
+  #need(count: number): void {
+    if (count > this.#bytes.length - this.position) this.#truncated(count);
+  }
+
+  #truncated(count: number | bigint): never {
     const left = this.#bytes.length - this.position;
-    if (left < count) this.fail('ERR_DECODE_TRUNCATED', `need ${count} bytes, have ${left}`);
-    return count;
+    return this.fail('ERR_DECODE_TRUNCATED', `need ${count} bytes, have ${left}`);
   }
 
   #unexpected(expected: string): never {

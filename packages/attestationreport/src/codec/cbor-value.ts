@@ -22,7 +22,11 @@ export class Float {
   readonly value: number;
   readonly encoded: Uint8Array;
 
+  /** `encoded` must stand for `value`; 8 bytes unless given. @throws {RangeError} another width */
   constructor(value: number, encoded: Uint8Array = encodeDouble(value)) {
+    if (![2, 4, 8].includes(encoded.length)) {
+      throw new RangeError(`Float: expected 2, 4 or 8 bytes, got ${encoded.length}`);
+    }
     this.value = value;
     this.encoded = encoded;
   }
@@ -33,7 +37,9 @@ export class Tagged {
   readonly tag: number;
   readonly value: CborValue;
 
+  /** @throws {RangeError} `tag` is negative or no safe integer */
   constructor(tag: number, value: CborValue) {
+    if (!Number.isSafeInteger(tag) || tag < 0) throw new RangeError(`Tagged: no tag ${tag}`);
     this.tag = tag;
     this.value = value;
   }

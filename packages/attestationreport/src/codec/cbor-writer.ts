@@ -3,6 +3,8 @@ import { MAJOR } from './cbor-reader.ts';
 import type { CborKey, Float } from './cbor-value.ts';
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
+/** Up to this length ASCII text is copied faster than an encoder is called. */
+const SHORT_TEXT = 24;
 const MAX_UINT64 = 2n ** 64n - 1n;
 
 export function writeNull(writer: ByteWriter): void {
@@ -45,9 +47,10 @@ export function writeFloat(writer: ByteWriter, value: Float): void {
   writer.u8(0xf8 + Math.log2(value.encoded.length)).bytes(value.encoded);
 }
 
-/** @throws {TypeError} lone surrogates */
+/** @throws {TypeError} no text, or lone surrogates */
 export function writeText(writer: ByteWriter, value: string): void {
-  const bytes = encodeUtf8(value);
+  if (typeof value !== 'string') throw new TypeError(`text: got ${typeof value}`);
+  const bytes = encodeShortAscii(value) ?? encodeUtf8(value);
   if (bytes.length !== value.length && LONE_SURROGATE.test(value)) {
     throw new TypeError('text: lone surrogate');
   }
@@ -63,17 +66,32 @@ export function encodeKey(key: CborKey): Uint8Array {
   return writer.finish();
 }
 
-/** Map with its members in the canonical order. */
+/** Map with its members in the canonical order. @throws {TypeError} `1` and `1n` as keys */
 export function writeMap<V>(
   writer: ByteWriter,
   entries: Iterable<readonly [CborKey, V]>,
   writeValue: (writer: ByteWriter, value: V) => void,
 ): void {
   const members = Array.from(entries, ([key, value]) => ({ key: encodeKey(key), value }));
-  members.sort((a, b) => compareBytes(a.key, b.key));
+  members.sort((a, b) => {
+    const order = compareBytes(a.key, b.key);
+    if (order === 0) throw new TypeError('map: two keys have one encoding');
+    return order;
+  });
   writeHead(writer, MAJOR.map, members.length);
   for (const member of members) {
     writer.bytes(member.key);
     writeValue(writer, member.value);
   }
+}
+
+function encodeShortAscii(value: string): Uint8Array | undefined {
+  if (value.length > SHORT_TEXT) return undefined;
+  const bytes = new Uint8Array(value.length);
+  for (let i = 0; i < bytes.length; i++) {
+    const unit = value.charCodeAt(i);
+    if (unit >= 0x80) return undefined;
+    bytes[i] = unit;
+  }
+  return bytes;
 }

@@ -88,7 +88,8 @@ function readMap(reader: CborReader, options: DecodeCborOptions): CborValue {
 }
 
 function readTagged(reader: CborReader, options: DecodeCborOptions): CborValue {
-  const tag = Number(reader.readTag());
+  const tag = reader.readTag();
+  if (typeof tag === 'bigint') reader.fail('ERR_DECODE_VALUE', `tag ${tag} is too large`);
   const allowed = options.tags?.includes(tag) ?? options.canonical === false;
   if (!allowed) reader.fail('ERR_DECODE_TYPE', `tag ${tag} is not expected here`);
   return reader.nested(() => new Tagged(tag, readCborItem(reader, options)));

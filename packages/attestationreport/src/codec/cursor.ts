@@ -7,6 +7,9 @@ import {
   MAX_DEPTH,
 } from './limits.ts';
 
+/** Characters of one key in the path of an error. */
+const MAX_KEY_IN_PATH = 64;
+
 /** What the JSON and the CBOR reader share: position, limits, and the path of errors. */
 export abstract class Cursor {
   /** Next unit to read: a byte of CBOR, a UTF-16 unit of JSON text. */
@@ -22,7 +25,12 @@ export abstract class Cursor {
     this.options = options;
     this.#itemsLeft = options.maxItems ?? DEFAULT_MAX_ITEMS;
     const maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
-    if (size > maxBytes) this.fail('ERR_DECODE_LIMIT', `${size} bytes exceed limit ${maxBytes}`);
+    if (size > maxBytes) {
+      throw new DecodeError('ERR_DECODE_LIMIT', `${size} bytes exceed limit ${maxBytes}`, {
+        path: [name],
+        offset: 0,
+      });
+    }
   }
 
   /** Byte offset of `position` in the input. */
@@ -31,7 +39,7 @@ export abstract class Cursor {
   /** Throws a {@link DecodeError} at the current path and position. */
   fail(code: DecodeErrorCode, message: string): never {
     throw new DecodeError(code, message, {
-      path: this.path.map(String),
+      path: this.path.map(printable),
       offset: this.byteOffset(),
     });
   }
@@ -51,4 +59,11 @@ export abstract class Cursor {
     }
     if (--this.#itemsLeft < 0) this.fail('ERR_DECODE_LIMIT', 'more items than the limit in total');
   }
+}
+
+/** A key as it may stand in a message: peers choose keys, long ones and with any character. */
+function printable(part: string | number): string {
+  const text = String(part);
+  const short = text.length > MAX_KEY_IN_PATH ? `${text.slice(0, MAX_KEY_IN_PATH)}...` : text;
+  return short.replace(/[^\x20-\x7e]/g, '?');
 }

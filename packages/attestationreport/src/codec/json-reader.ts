@@ -21,6 +21,13 @@ const MAX_UINT64 = 2n ** 64n - 1n;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const SPACE = 0x20;
+const LETTER_N = 0x6e;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
 
 /** Strict JSON (RFC 8259), pulled value by value. Offsets of errors are bytes of the UTF-8 text. */
 export class JsonReader extends Cursor {
@@ -44,13 +51,13 @@ export class JsonReader extends Cursor {
   /** Consumes `null` when that is next. */
   readNull(): boolean {
     this.#skipSpace();
-    return this.#take('null');
+    return this.#text.charCodeAt(this.position) === LETTER_N && this.#takeWord('null');
   }
 
   readBoolean(): boolean {
     this.#skipSpace();
-    if (this.#take('true')) return true;
-    if (this.#take('false')) return false;
+    if (this.#takeWord('true')) return true;
+    if (this.#takeWord('false')) return false;
     return this.#unexpected('true or false');
   }
 
@@ -94,40 +101,40 @@ export class JsonReader extends Cursor {
 
   beginArray(): void {
     this.#skipSpace();
-    if (!this.#take('[')) this.#unexpected('an array');
+    if (!this.#take(OPEN_ARRAY)) this.#unexpected('an array');
     this.enter();
   }
 
   /** Whether element `index` follows; leaves the array when not. */
   nextElement(index: number): boolean {
     this.#skipSpace();
-    if (this.#take(']')) {
+    if (this.#take(CLOSE_ARRAY)) {
       this.leave();
       return false;
     }
-    if (index > 0 && !this.#take(',')) this.#unexpected(', or ]');
+    if (index > 0 && !this.#take(COMMA)) this.#unexpected(', or ]');
     this.countItem(index);
     return true;
   }
 
   beginObject(): void {
     this.#skipSpace();
-    if (!this.#take('{')) this.#unexpected('an object');
+    if (!this.#take(OPEN_OBJECT)) this.#unexpected('an object');
     this.enter();
   }
 
   /** Key of member `index`, its colon consumed; `undefined` at the end, which leaves the object. */
   nextKey(index: number): string | undefined {
     this.#skipSpace();
-    if (this.#take('}')) {
+    if (this.#take(CLOSE_OBJECT)) {
       this.leave();
       return undefined;
     }
-    if (index > 0 && !this.#take(',')) this.#unexpected(', or }');
+    if (index > 0 && !this.#take(COMMA)) this.#unexpected(', or }');
     this.countItem(index);
     const key = this.readText();
     this.#skipSpace();
-    if (!this.#take(':')) this.#unexpected(':');
+    if (!this.#take(COLON)) this.#unexpected(':');
     return key;
   }
 
@@ -158,8 +165,8 @@ export class JsonReader extends Cursor {
     for (let index = 0; ; index++) {
       const key = this.nextKey(index);
       if (key === undefined) return object;
-      if (key in object) this.fail('ERR_DECODE_DUPLICATE', `duplicate key ${JSON.stringify(key)}`);
       this.path.push(key);
+      if (key in object) this.fail('ERR_DECODE_DUPLICATE', 'duplicate key');
       object[key] = this.readValue();
       this.path.pop();
     }
@@ -241,14 +248,22 @@ export class JsonReader extends Cursor {
   #skipSpace(): void {
     for (;;) {
       const unit = this.#text.charCodeAt(this.position);
-      if (unit !== SPACE && unit !== 0x0a && unit !== 0x0d && unit !== 0x09) return;
+      // Most units that are next are no white space: one comparison tells.
+      if (unit > SPACE || (unit !== SPACE && unit !== 0x0a && unit !== 0x0d && unit !== 0x09))
+        return;
       this.position++;
     }
   }
 
-  #take(token: string): boolean {
-    if (!this.#text.startsWith(token, this.position)) return false;
-    this.position += token.length;
+  #take(unit: number): boolean {
+    if (this.#text.charCodeAt(this.position) !== unit) return false;
+    this.position++;
+    return true;
+  }
+
+  #takeWord(word: string): boolean {
+    if (!this.#text.startsWith(word, this.position)) return false;
+    this.position += word.length;
     return true;
   }
 

@@ -7,6 +7,7 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** JSON string literal with the escapes of Go's `encoding/json`. @throws {TypeError} lone surrogates */
 export function quoteJson(text: string): string {
+  if (typeof text !== 'string') throw new TypeError(`text: got ${typeof text}`);
   const quoted = JSON.stringify(text);
   if (!SPECIAL.test(text)) return quoted;
   if (LONE_SURROGATE.test(text)) throw new TypeError('text: lone surrogate');

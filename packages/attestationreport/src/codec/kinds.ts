@@ -33,8 +33,8 @@ export const bool: Kind<boolean> = {
   isEmpty: (value) => !value,
   readJson: (reader) => reader.readBoolean(),
   readCbor: (reader) => reader.readBoolean(),
-  toJson: String,
-  writeCbor: writeBoolean,
+  toJson: (value) => String(requireBoolean(value)),
+  writeCbor: (writer, value) => writeBoolean(writer, requireBoolean(value)),
 };
 
 /** Integer that a `number` holds exactly. */
@@ -58,8 +58,8 @@ export const bytes: Kind<Uint8Array> = {
   isEmpty: (value) => value.length === 0,
   readJson: (reader) => (reader.readNull() ? NO_BYTES : reader.readEncodedBytes(fromBase64)),
   readCbor: (reader) => (reader.readNull() ? NO_BYTES : reader.readBytes()),
-  toJson: (value) => `"${toBase64(value)}"`,
-  writeCbor: writeBytes,
+  toJson: (value) => `"${toBase64(requireBytes(value))}"`,
+  writeCbor: (writer, value) => writeBytes(writer, requireBytes(value)),
 };
 
 /** Bytes: hex text in JSON. No bytes are `""` in JSON and `null` in CBOR. */
@@ -68,15 +68,15 @@ export const hex: Kind<Uint8Array> = {
   isEmpty: (value) => value.length === 0,
   readJson: (reader) => (reader.readNull() ? NO_BYTES : reader.readEncodedBytes(fromHex)),
   readCbor: (reader) => (reader.readNull() ? NO_BYTES : reader.readBytes()),
-  toJson: (value) => `"${toHex(value)}"`,
+  toJson: (value) => `"${toHex(requireBytes(value))}"`,
   writeCbor: (writer, value) =>
-    value.length === 0 ? writeNull(writer) : writeBytes(writer, value),
+    value.length === 0 ? writeNull(writer) : writeBytes(writer, requireBytes(value)),
 };
 
 /** Array. `null` is read as the empty array. */
 export function list<T>(item: Kind<T>): Kind<readonly T[]> {
   return {
-    zero: [],
+    zero: Object.freeze([]),
     isEmpty: (value) => value.length === 0,
     readJson(reader) {
       const values: T[] = [];
@@ -100,7 +100,7 @@ export function list<T>(item: Kind<T>): Kind<readonly T[]> {
       }
       return values;
     },
-    toJson: (value) => `[${value.map(item.toJson).join(',')}]`,
+    toJson: (value) => `[${value.map((element) => item.toJson(element)).join(',')}]`,
     writeCbor(writer, value) {
       writeHead(writer, MAJOR.array, value.length);
       for (const element of value) item.writeCbor(writer, element);
@@ -201,6 +201,16 @@ function integer(min: number, max: number): Kind<number> {
 
 function refuseNegative(reader: Cursor, value: Uint64): Uint64 {
   return value < 0 ? reader.fail('ERR_DECODE_VALUE', `integer ${value} is negative`) : value;
+}
+
+function requireBoolean(value: boolean): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new TypeError(`boolean: got ${typeof value}`);
+}
+
+function requireBytes(value: Uint8Array): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  throw new TypeError(`bytes: expected a Uint8Array, got ${typeof value}`);
 }
 
 function requireUint64(value: Uint64): Uint64 {

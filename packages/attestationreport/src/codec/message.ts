@@ -1,4 +1,4 @@
-import { ByteWriter, DecodeError, decodeUtf8, encodeUtf8 } from '@cmc/bytes';
+import { ByteWriter, DecodeError, encodeUtf8 } from '@cmc/bytes';
 import type { JsonValue } from '../types/report.ts';
 import type { Serialization } from '../types/serialization.ts';
 import { decodeCbor } from './cbor.ts';
@@ -62,10 +62,14 @@ export function parseJson(bytes: Uint8Array, options: DecodeOptions = {}): JsonV
  * Encoding of `bytes`: JSON when they are a JSON text, else CBOR when they are one well-formed item
  * (not necessarily canonical). @throws {DecodeError} neither
  */
-export function detectSerialization(bytes: Uint8Array): Serialization {
-  if (isJsonText(bytes)) return 'json';
-  decodeCbor(bytes, { canonical: false, name: 'message' });
-  return 'cbor';
+export function detectSerialization(bytes: Uint8Array, options: DecodeOptions = {}): Serialization {
+  const failure = failureOf(() => parseJson(bytes, options));
+  if (failure === undefined) return 'json';
+  if (failureOf(() => decodeCbor(bytes, { ...options, canonical: false })) === undefined) {
+    return 'cbor';
+  }
+  // Text that is no JSON can be an integer or a string of CBOR, but what was meant is JSON.
+  throw failure;
 }
 
 /**
@@ -80,11 +84,12 @@ function detectStruct(bytes: Uint8Array, name: string): Serialization {
   return first < 0x80 ? 'json' : 'cbor';
 }
 
-function isJsonText(bytes: Uint8Array): boolean {
+function failureOf(decode: () => unknown): DecodeError | undefined {
   try {
-    JSON.parse(decodeUtf8(bytes));
-    return true;
-  } catch {
-    return false;
+    decode();
+    return undefined;
+  } catch (error) {
+    if (error instanceof DecodeError) return error;
+    throw error;
   }
 }

@@ -72,7 +72,7 @@ const encodedContext: Kind<EncodedContext> = {
       encoded = received;
       return fromBase64url(received);
     });
-    const inner = new JsonReader(json, 'Context', reader.options);
+    const inner = new JsonReader(json, 'AttestationReport.context', reader.options);
     const context = contextSchema.readJson(inner);
     inner.end();
     return { context, encoded: encodeUtf8(encoded) };
@@ -144,7 +144,7 @@ export function decodeReport(
   if (value.encoding !== ENCODINGS[serialization]) {
     throw new DecodeError(
       'ERR_DECODE_VALUE',
-      `expected ${ENCODINGS[serialization]} in ${serialization}, got ${JSON.stringify(value.encoding)}`,
+      `expected ${ENCODINGS[serialization]} in ${serialization}`,
       { path: [wireReportSchema.name, 'encoding'], offset: 0 },
     );
   }

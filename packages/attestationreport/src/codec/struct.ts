@@ -74,7 +74,7 @@ export function struct<T extends object>(name: string, fields: Fields<T>): Struc
 
     readJson(reader) {
       const slots = emptySlots(members);
-      const unknown = new Set<string>();
+      let unknown: Set<string> | undefined;
       reader.beginObject();
       for (let index = 0; ; index++) {
         const key = reader.nextKey(index);
@@ -85,6 +85,7 @@ export function struct<T extends object>(name: string, fields: Fields<T>): Struc
           if (slots[member.index] !== ABSENT) reader.fail('ERR_DECODE_DUPLICATE', 'duplicate key');
           slots[member.index] = member.kind.readJson(reader);
         } else {
+          unknown ??= new Set();
           if (unknown.has(key)) reader.fail('ERR_DECODE_DUPLICATE', 'duplicate key');
           unknown.add(key);
           if (foldedNames.has(fold(key))) {

@@ -237,6 +237,7 @@ export interface X509CertExtracted {
   /** -1: basic constraints without a path length. */
   readonly maxPathLen?: number;
   readonly maxPathLenZero?: boolean;
+  /** Empty: the certificate has none. */
   readonly subjectKeyId: Uint8Array;
   readonly authorityKeyId?: Uint8Array;
   readonly dnsNames?: readonly string[];
