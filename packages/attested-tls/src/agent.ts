@@ -1,0 +1,54 @@
+import {
+  Agent as HttpsAgent,
+  type AgentOptions as HttpsAgentOptions,
+  type RequestOptions,
+} from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { ConnectionOptions } from 'node:tls';
+import { dial } from './dial.ts';
+import {
+  type AttestationOptions,
+  type AttestationSettings,
+  resolveAttestation,
+  withoutAttestation,
+} from './options.ts';
+import { clientTlsOptions } from './tls-options.ts';
+
+/** Options of `https.Agent` and of attestation. */
+export interface AgentOptions extends HttpsAgentOptions, AttestationOptions {}
+
+/**
+ * An `https.Agent` that attests each connection before a request gets it. Connections kept alive
+ * were attested once, when they were made.
+ */
+export class Agent extends HttpsAgent {
+  readonly #settings: AttestationSettings;
+
+  /** @throws {TypeError | RangeError} an option is wrong, or would weaken the connections */
+  constructor(options: AgentOptions) {
+    const tlsOptions = clientTlsOptions(withoutAttestation(options), options.mtls);
+    super({ ...tlsOptions, maxCachedSessions: 0 });
+    this.#settings = resolveAttestation(options);
+  }
+
+  /** Called by `node:http` for each new connection. */
+  override createConnection(
+    options: RequestOptions,
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): undefined {
+    const { socket, attested } = dial(
+      clientTlsOptions(options as ConnectionOptions),
+      this.#settings,
+    );
+    attested.then(
+      () => callback?.(null, socket),
+      (error) => callback?.(error, socket),
+    );
+  }
+
+  /** Closes what is not in use, and the connection to the daemon. */
+  override destroy(): void {
+    super.destroy();
+    void this.#settings.cmc?.close();
+  }
+}

@@ -1,0 +1,62 @@
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { type AttestedSocket, attestSocket } from './attest-socket.ts';
+import { closedError } from './frame-channel.ts';
+import { HandshakeTimer } from './handshake-timer.ts';
+import type { AttestationSettings } from './options.ts';
+
+/** A connection on its way. */
+export interface Dialing {
+  /** Not for applications: until `attested` it carries the handshake. */
+  readonly socket: TLSSocket;
+  /** The same socket, ready for the application. Rejects with errors of Node as they are. */
+  readonly attested: Promise<AttestedSocket>;
+}
+
+/** Options of a connection that `node:tls` passes on to `node:net`. */
+export interface DialOptions extends ConnectionOptions {
+  readonly allowHalfOpen?: boolean;
+}
+
+/** Connects, and attests. `options` must come from `clientTlsOptions`. */
+export function dial(options: DialOptions, settings: AttestationSettings): Dialing {
+  const socket = connect(options);
+  return { socket, attested: attestClient(socket, settings) };
+}
+
+async function attestClient(
+  socket: TLSSocket,
+  settings: AttestationSettings,
+): Promise<AttestedSocket> {
+  const timer = new HandshakeTimer(settings.timeouts);
+  timer.waitForPeer('tls');
+  try {
+    await secured(socket, timer.signal);
+  } catch (error) {
+    timer.stop();
+    socket.on('error', () => {});
+    socket.destroy();
+    throw error;
+  }
+  return await attestSocket(socket, { role: 'client', settings, timer });
+}
+
+/** Waits for the TLS handshake, which includes the check of the server's identity. */
+function secured(socket: TLSSocket, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (outcome: () => void): void => {
+      socket.off('secureConnect', onSecure);
+      socket.off('error', onError);
+      socket.off('close', onClose);
+      signal.removeEventListener('abort', onAbort);
+      outcome();
+    };
+    const onSecure = (): void => settle(resolve);
+    const onError = (error: Error): void => settle(() => reject(error));
+    const onClose = (): void => onError(closedError());
+    const onAbort = (): void => onError(signal.reason);
+    socket.on('secureConnect', onSecure);
+    socket.on('error', onError);
+    socket.on('close', onClose);
+    signal.addEventListener('abort', onAbort);
+  });
+}
