@@ -53,14 +53,16 @@ export function keyMismatch(
   const scheme = signatureScheme(algorithm);
   if (key.type === 'other') return `keys of type ${key.algorithm} are not accepted`;
   if (key.type !== scheme.type) return `${algorithm} needs another type of key than ${key.type}`;
-  if (key.type === 'rsa' && key.modulusBits < MIN_RSA_BITS) {
-    return `RSA key of ${key.modulusBits} bits, at least ${MIN_RSA_BITS} are needed`;
-  }
-  if (key.type === 'rsa' && key.modulusBits > MAX_RSA_BITS) {
-    return `RSA key of ${key.modulusBits} bits, at most ${MAX_RSA_BITS} are accepted`;
-  }
+  if (key.type === 'rsa') return rsaSizeProblem(key.modulusBits);
   if (key.type === 'ec' && scheme.type === 'ec' && (scheme.curve ?? key.curve) !== key.curve) {
     return `${algorithm} needs a key on ${scheme.curve}, got one on ${key.curve}`;
   }
+  return undefined;
+}
+
+/** Why an RSA key of this size is not accepted, or `undefined` when it is. */
+export function rsaSizeProblem(bits: number): string | undefined {
+  if (bits < MIN_RSA_BITS) return `RSA key of ${bits} bits, at least ${MIN_RSA_BITS} are needed`;
+  if (bits > MAX_RSA_BITS) return `RSA key of ${bits} bits, at most ${MAX_RSA_BITS} are accepted`;
   return undefined;
 }

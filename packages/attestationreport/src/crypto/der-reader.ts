@@ -80,6 +80,13 @@ export class DerReader {
     return new DerReader(this.#bytes, name, { parent: this, start, end: this.#position });
   }
 
+  /** The next element, which must have this tag: whole, and a reader of its contents. */
+  open(tag: number, name: string): { readonly raw: Uint8Array; readonly contents: DerReader } {
+    const start = this.#position;
+    const contents = this.enter(tag, name);
+    return { raw: this.#bytes.subarray(start, this.#position), contents };
+  }
+
   /** Like {@link enter}, or `undefined` when the next element has another tag. */
   enterOptional(tag: number, name: string): DerReader | undefined {
     return this.peek() === tag ? this.enter(tag, name) : undefined;

@@ -26,6 +26,11 @@ export function importKey(spki: Uint8Array): ImportedKey {
   return key;
 }
 
+/** What kind of key a SubjectPublicKeyInfo holds, looked up if possible. @throws {DecodeError} */
+export function publicKeyInfo(spki: Uint8Array): PublicKeyInfo {
+  return importKey(spki).info;
+}
+
 function latin1(bytes: Uint8Array): string {
   let text = '';
   for (const byte of bytes) text += String.fromCharCode(byte);

@@ -1,9 +1,10 @@
 export type { SignatureScheme, VerificationAlgorithm } from './algorithms.ts';
-export { MAX_RSA_BITS, MIN_RSA_BITS, signatureScheme } from './algorithms.ts';
+export { MAX_RSA_BITS, MIN_RSA_BITS, rsaSizeProblem, signatureScheme } from './algorithms.ts';
 export { DerReader, Tag } from './der-reader.ts';
 export type { HashName } from './digest.ts';
 export { digest, digestLength, parseHashName } from './digest.ts';
 export { ecdsaFromDer } from './ecdsa-signature.ts';
+export { publicKeyInfo } from './imported-key.ts';
 export { LruCache } from './lru-cache.ts';
 export type { CurveName, PublicKeyInfo } from './public-key.ts';
 export { decodePublicKeyInfo, fieldBytes, KeyOid } from './public-key.ts';

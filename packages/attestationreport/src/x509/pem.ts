@@ -1,0 +1,67 @@
+import { DecodeError, type DecodeErrorCode, fromBase64, toBase64 } from '@cmc/bytes';
+import { decodePublicKeyInfo } from '../crypto/index.ts';
+import { type Certificate, parseCertificate } from './certificate.ts';
+
+/** Most blocks in one text. */
+export const MAX_PEM_BLOCKS = 1024;
+
+const BEGIN = '-----BEGIN ';
+const CERTIFICATE = 'CERTIFICATE';
+const PUBLIC_KEY = 'PUBLIC KEY';
+
+/**
+ * The certificates of PEM text (RFC 7468), in order. Text around the blocks is ignored, as people
+ * write comments there; a block that is not a certificate is refused.
+ * @throws {DecodeError} ERR_DECODE_MISSING when there is none
+ */
+export function parsePemCertificates(text: string): Certificate[] {
+  return parsePem(text, CERTIFICATE).map(parseCertificate);
+}
+
+/**
+ * The SubjectPublicKeyInfo, DER, of PEM text with exactly one block `PUBLIC KEY`.
+ * @throws {DecodeError}
+ */
+export function parsePemPublicKey(text: string): Uint8Array {
+  const [spki, ...more] = parsePem(text, PUBLIC_KEY);
+  if (spki === undefined || more.length > 0) {
+    throw pemError('ERR_DECODE_VALUE', `expected one block, got ${more.length + 1}`, 0);
+  }
+  decodePublicKeyInfo(spki);
+  return spki;
+}
+
+/** PEM text (RFC 7468) of one DER structure. */
+export function encodePem(der: Uint8Array, label: string): string {
+  const lines = toBase64(der).match(/.{1,64}/g) ?? [];
+  return `${BEGIN}${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
+}
+
+function parsePem(text: string, label: string): readonly Uint8Array[] {
+  const begin = `${BEGIN}${label}-----`;
+  const end = `-----END ${label}-----`;
+  const blocks: Uint8Array[] = [];
+  for (let at = text.indexOf(BEGIN); at >= 0; at = text.indexOf(BEGIN, at)) {
+    if (!text.startsWith(begin, at)) {
+      throw pemError('ERR_DECODE_TYPE', `expected a block with the label ${label}`, at);
+    }
+    if (blocks.length === MAX_PEM_BLOCKS) {
+      throw pemError('ERR_DECODE_LIMIT', `more than ${MAX_PEM_BLOCKS} blocks`, at);
+    }
+    const start = at + begin.length;
+    const stop = text.indexOf('-----', start);
+    if (stop < 0 || !text.startsWith(end, stop)) {
+      throw pemError('ERR_DECODE_TRUNCATED', `expected ${end}`, start);
+    }
+    blocks.push(fromBase64(text.slice(start, stop).replace(/[ \t\r\n]/g, ''), 'PEM'));
+    at = stop + end.length;
+  }
+  if (blocks.length === 0) {
+    throw pemError('ERR_DECODE_MISSING', `expected a block with the label ${label}`, 0);
+  }
+  return blocks;
+}
+
+function pemError(code: DecodeErrorCode, message: string, offset: number): DecodeError {
+  return new DecodeError(code, message, { path: ['PEM'], offset });
+}
