@@ -9,20 +9,34 @@ import { ApiError } from './errors.ts';
  */
 export type Check<W, T = W> = (field: string, value: W) => T;
 
+/** For members that may be absent; empty ones are absent too, as some encodings have no difference. */
+export interface OptionalCheck<W, T = W> {
+  readonly ifSet: Check<W, T>;
+}
+
 /** One check per member of `T`; `W` is what decoding gave. */
 export type Checks<T, W> = {
-  readonly [K in keyof T & keyof W]-?: Check<Exclude<W[K], undefined>, Exclude<T[K], undefined>>;
+  readonly [K in keyof T & keyof W]-?: undefined extends T[K]
+    ? OptionalCheck<Exclude<W[K], undefined>, Exclude<T[K], undefined>>
+    : Check<W[K], T[K]>;
 };
+
+type Sized = { readonly length: number } | undefined;
 
 /** Runs `checks` over the members of `value`; members without a check are dropped. */
 export function checkMembers<T, W>(checks: Checks<T, W>): Check<W, T> {
-  const entries = Object.entries<Check<never, unknown>>(checks);
+  const entries = Object.entries<Check<never, unknown> | OptionalCheck<never, unknown>>(checks);
   return (field, value) => {
     const members = value as Record<string, never>;
     const accepted: Record<string, unknown> = {};
     for (const [name, check] of entries) {
       const member = members[name];
-      if (member !== undefined) accepted[name] = check(`${field}.${name}`, member);
+      const path = `${field}.${name}`;
+      if (typeof check === 'function') {
+        accepted[name] = member === undefined ? refuse(path, 'missing') : check(path, member);
+      } else if (((member as Sized)?.length ?? 0) > 0) {
+        accepted[name] = check.ifSet(path, member as never);
+      }
     }
     return accepted as T;
   };

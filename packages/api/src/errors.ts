@@ -43,7 +43,7 @@ export class ApiError extends CmcError {
 }
 
 /** Longest error text that is sent or taken over from the other side, in UTF-16 units. */
-export const MAX_ERROR_TEXT = 4096;
+export const MAX_ERROR_TEXT = 1024;
 
 /**
  * Text of `error` for the other side: `${code}: ${message}`. Errors without a code are defects of
@@ -54,7 +54,8 @@ export function errorText(error: unknown): string {
     error instanceof CmcError
       ? `${error.code}: ${error.message}`
       : 'ERR_API_INTERNAL: the daemon failed, its log says why';
-  return text.slice(0, MAX_ERROR_TEXT);
+  // Half a surrogate pair cannot be encoded.
+  return text.slice(0, MAX_ERROR_TEXT).replace(/\p{Cs}/gu, '\ufffd');
 }
 
 /** The error that {@link errorText} on the other side described. */

@@ -65,7 +65,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 }
 
 /** The address with its host resolved, so that what was checked is what is bound. */
-async function localAddress(address: ApiAddress): Promise<ApiAddress> {
+export async function localAddress(address: ApiAddress): Promise<ApiAddress> {
   if (address.kind === 'unix') return address;
   const { host, port } = address;
   const ip = await lookup(host).catch((cause: unknown) => {

@@ -99,7 +99,7 @@ const digests = listOf(limits.MAX_DIGESTS, digest);
 export const attestationRequest: Message<AttestationRequest> = message(
   'AttestationRequest',
   { nonce: field(1, bytes), cached: optional(2, list(text)) },
-  { nonce, cached: digests },
+  { nonce, cached: { ifSet: digests } },
 );
 
 export const attestationResponse: Message<AttestationResponse> = message(
@@ -120,9 +120,9 @@ export const verificationRequest: Message<VerificationRequest> = message(
   {
     nonce,
     report,
-    peer: peerId,
-    peerAddr: plainText(limits.MAX_PEER_ADDRESS_CHARACTERS),
-    policies: byteLength(0, limits.MAX_POLICY_BYTES),
+    peer: { ifSet: peerId },
+    peerAddr: { ifSet: plainText(limits.MAX_PEER_ADDRESS_CHARACTERS) },
+    policies: { ifSet: byteLength(1, limits.MAX_POLICY_BYTES) },
   },
 );
 

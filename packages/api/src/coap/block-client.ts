@@ -85,9 +85,11 @@ async function download(
   let response = first;
   for (;;) {
     const received = block(response, OPTION.BLOCK2);
-    checkSize(body.length + response.payload.length, maxResponseBytes);
     if (received !== undefined) checkBlock(received, response, body.length);
     else if (body.length > 0) throw protocolError('a response without Block2 amid blocks');
+    // One that goes on has at least one byte more.
+    const known = body.length + response.payload.length + (received?.more === true ? 1 : 0);
+    checkSize(known, maxResponseBytes);
     body.bytes(response.payload);
     if (received?.more !== true) return { code: response.code, payload: body.finish() };
     const next = { num: body.length / blockSize(received.szx), more: false, szx: received.szx };

@@ -1,5 +1,6 @@
 import { encodeUtf8, type Logger, silentLogger } from '@cmc/bytes';
 import { ApiError, errorText } from '../errors.ts';
+import { Running } from '../running.ts';
 import { BlockServer, type ServerResponse } from './block-server.ts';
 import { CODE, formatCode, isRequest } from './codes.ts';
 import { type Incoming, MessageLayer } from './message-layer.ts';
@@ -13,11 +14,10 @@ export interface RequestServerOptions {
   /** Paths of the resources (`/Attest`), each with the longest request it takes, bytes. */
   readonly resources: ReadonlyMap<string, number>;
   /** Answers a POST to one of them. What it throws is a defect and becomes 5.00. */
-  readonly handle: (path: string, body: Uint8Array, signal: AbortSignal) => Promise<ServerResponse>;
-  /** Calls that run at the same time; more are answered 5.03. */
-  readonly maxCalls: number;
+  readonly handle: (path: string, body: Uint8Array) => Promise<ServerResponse>;
   readonly logger?: Logger;
   readonly transmission?: Partial<TransmissionParameters>;
+  /** Monotonic time, ms. */
   readonly now?: () => number;
 }
 
@@ -35,35 +35,37 @@ export class RequestServer {
   readonly #logger: Logger;
   readonly #layer: MessageLayer;
   readonly #blocks: BlockServer;
-  readonly #abort = new AbortController();
-  /** Calls that run and responses that are being delivered. */
-  readonly #pending = new Set<Promise<void>>();
-  #calls = 0;
+  /** From the complete request to the response being delivered. */
+  readonly #exchanges = new Running();
   #callBytes = 0;
+  #closed = false;
 
   constructor(options: RequestServerOptions) {
     const now = options.now ?? (() => performance.now());
     this.#options = options;
     this.#logger = options.logger ?? silentLogger;
-    this.#layer = new MessageLayer({ ...options, now, onMessage: (m) => this.#receive(m) });
+    this.#layer = new MessageLayer({
+      ...options,
+      now,
+      onMessage: (incoming) => this.#receive(incoming),
+    });
     this.#blocks = new BlockServer(now);
   }
 
   /** Takes in one datagram. Never throws for what it holds. */
   receive(datagram: Uint8Array, peer: Peer): void {
-    this.#layer.receive(datagram, peer);
+    if (!this.#closed) this.#layer.receive(datagram, peer);
   }
 
-  /** Resolves when no call is running and all responses are delivered. */
+  /** Resolves when the calls that run now are answered and their responses delivered. */
   async idle(): Promise<void> {
-    while (this.#pending.size > 0) await Promise.all(this.#pending);
+    await this.#exchanges.idle();
   }
 
-  /** Aborts running calls; nothing may be received afterwards. */
+  /** Sends nothing from now on. */
   close(): void {
-    const error = new ApiError('ERR_API_UNAVAILABLE', 'CoAP: the server closes');
-    this.#abort.abort(error);
-    this.#layer.close(error);
+    this.#closed = true;
+    this.#layer.close(new ApiError('ERR_API_UNAVAILABLE', 'CoAP: the server closes'));
     this.#blocks.close();
   }
 
@@ -91,28 +93,23 @@ export class RequestServer {
   }
 
   #start(incoming: Incoming, body: Uint8Array): void {
-    const bytes = this.#callBytes + body.length;
-    if (this.#calls >= this.#options.maxCalls || bytes > MAX_CALL_BYTES) {
-      this.#refuse(incoming, CODE.SERVICE_UNAVAILABLE, 'too many calls are running');
+    if (this.#callBytes + body.length > MAX_CALL_BYTES) {
+      this.#refuse(incoming, CODE.SERVICE_UNAVAILABLE, 'too many bytes of other calls are waiting');
       return;
     }
-    this.#calls++;
-    this.#callBytes = bytes;
-    const pending = this.#run(incoming, body).finally(() => this.#pending.delete(pending));
-    this.#pending.add(pending);
+    void this.#exchanges.track(this.#exchange(incoming, body));
   }
 
-  async #run(incoming: Incoming, body: Uint8Array): Promise<void> {
+  async #exchange(incoming: Incoming, body: Uint8Array): Promise<void> {
     let acknowledged = false;
     const timer = setTimeout(() => {
+      if (this.#closed) return;
       acknowledged = incoming.message.type === 'con';
       this.#layer.acknowledge(incoming);
     }, PIGGYBACK_MS);
     const response = await this.#call(incoming, body);
     clearTimeout(timer);
-    this.#calls--;
-    this.#callBytes -= body.length;
-    if (this.#abort.signal.aborted) return;
+    if (this.#closed) return;
     const draft = this.#blocks.respond(incoming, response);
     if (!acknowledged) {
       this.#layer.reply(incoming, draft);
@@ -121,18 +118,21 @@ export class RequestServer {
     try {
       await this.#layer.confirm(draft, incoming.peer).acknowledged;
     } catch (error) {
-      this.#logger.debug({ peer: incoming.peer.key, err: error }, 'CoAP response not delivered');
+      this.#logger.debug({ peer: incoming.peer.key, error }, 'CoAP response not delivered');
     }
   }
 
   async #call(incoming: Incoming, body: Uint8Array): Promise<ServerResponse> {
+    this.#callBytes += body.length;
     const path = uriPath(incoming.message);
     try {
-      return await this.#options.handle(path, body, this.#abort.signal);
+      return await this.#options.handle(path, body);
     } catch (error) {
-      this.#logger.error({ path, peer: incoming.peer.key, err: error }, 'CoAP call failed');
+      this.#logger.error({ path, error }, 'CoAP call failed unexpectedly');
       const payload = encodeUtf8(errorText(error));
       return { code: CODE.INTERNAL_SERVER_ERROR, contentFormat: CONTENT_FORMAT.TEXT, payload };
+    } finally {
+      this.#callBytes -= body.length;
     }
   }
 

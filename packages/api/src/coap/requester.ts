@@ -28,6 +28,7 @@ export class Requester {
   readonly #layer: MessageLayer;
   readonly #peer: Peer;
   #waiting: Waiting | undefined;
+  #closed: Error | undefined;
 
   constructor(options: RequesterOptions) {
     this.#peer = options.peer;
@@ -42,6 +43,7 @@ export class Requester {
   /** The response to `draft`. @throws {ApiError} ERR_API_UNAVAILABLE, ERR_API_PROTOCOL */
   request(draft: Draft): Promise<CoapMessage> {
     return new Promise((resolve, reject) => {
+      if (this.#closed !== undefined) throw this.#closed;
       const sent = this.#layer.confirm(draft, this.#peer);
       const waiting = { token: draft.token, sent, resolve, reject };
       this.#waiting = waiting;
@@ -51,8 +53,9 @@ export class Requester {
     });
   }
 
-  /** Fails the request in progress; nothing may be sent afterwards. */
+  /** Fails the request in progress and all later ones. */
   close(error: Error): void {
+    this.#closed = error;
     this.#layer.close(error);
     this.#waiting?.reject(error);
     this.#waiting = undefined;

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { ApiError } from '../errors.ts';
-import type { Frame, FrameReader } from './frame.ts';
+import type { FrameReader } from '../frame-reader.ts';
+import { type Frame, toFrame } from './frame.ts';
 
 /**
  * The one frame that `socket` delivers. The socket keeps flowing afterwards, so that the end of the
@@ -25,7 +26,7 @@ export async function receiveFrame(
         onGrowth();
         if (frame === undefined) return;
         state = 'complete';
-        resolve(frame);
+        resolve(toFrame(frame));
       } catch (error) {
         state = 'refused';
         reject(error);

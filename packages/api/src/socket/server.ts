@@ -11,11 +11,12 @@ import type { Cmc } from '../cmc.ts';
 import { decodeRequest, encodeError, guessSerialization } from '../codec.ts';
 import { positiveOption } from '../deadline.ts';
 import { ApiError } from '../errors.ts';
+import { FrameReader } from '../frame-reader.ts';
 import { DEFAULT_MAX_BUFFERED_BYTES, MAX_MESSAGE_BYTES } from '../limits.ts';
 import { listen } from '../listen.ts';
 import { type AnyOperation, allOperations } from '../operations.ts';
 import { Running } from '../running.ts';
-import { ERROR_TYPE, encodeFrame, type Frame, FrameReader } from './frame.ts';
+import { ERROR_TYPE, encodeFrame, type Frame, socketFrames } from './frame.ts';
 import { receiveFrame } from './receive-frame.ts';
 
 /** Options of {@link serveSocket}. */
@@ -121,7 +122,7 @@ class SocketServer {
 
   async #receive(socket: Socket): Promise<Frame> {
     const { maxMessageBytes, maxBufferedBytes } = this.#limits;
-    const reader = new FrameReader(maxMessageBytes);
+    const reader = new FrameReader(socketFrames(maxMessageBytes));
     let held = 0;
     socket.once('close', () => {
       this.#bufferedBytes -= held;
