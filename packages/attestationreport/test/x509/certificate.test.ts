@@ -251,7 +251,9 @@ describe('certificates of hardware vendors', () => {
       expect(ours.notBefore).toEqual(new Date(theirs.validFrom));
       expect(ours.notAfter).toEqual(new Date(theirs.validTo));
       const maySign = ours.keyUsage?.includes('certSign') ?? true;
-      expect((ours.basicConstraints?.isCa ?? false) && maySign).toBe(theirs.ca);
+      // OpenSSL finds fault with the authority key identifier of one test CA, and calls it no CA.
+      const isOdd = ours.subject === 'CN=NCU-NTC-KEYID-36104CE40BBCC1F40D84A4BBD50BE99024D957D4';
+      expect((ours.basicConstraints?.isCa ?? false) && maySign).toBe(theirs.ca || isOdd);
       expect(ours.extendedKeyUsage).toEqual(theirs.keyUsage);
     }
   });
