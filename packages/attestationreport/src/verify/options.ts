@@ -1,0 +1,67 @@
+import type { WaitOptions } from '../contract.ts';
+import type { PolicyEngine } from '../policy/policy-engine.ts';
+import type { UnverifiedReport } from '../types/report.ts';
+import type { AttestationResult } from '../types/result.ts';
+import type { Certificate } from '../x509/index.ts';
+import type { MetadataVersionStore } from './version-store.ts';
+
+/** Shortest nonce that is accepted, in bytes. */
+export const MIN_NONCE_BYTES = 8;
+/** Longest nonce that is accepted, in bytes. */
+export const MAX_NONCE_BYTES = 64;
+
+/** What a verifier demands. */
+export interface VerifyOptions extends WaitOptions {
+  /** What the report must carry: chosen by the verifier, new for every report, 8 to 64 bytes. */
+  readonly nonce: Uint8Array;
+  /** Who may sign metadata; at least one. */
+  readonly metadataRoots: readonly Certificate[];
+  /** Time of the verification. Default: now. */
+  readonly now?: Date;
+  /** Copied into the result. */
+  readonly peer?: { readonly id?: string; readonly address?: string };
+  /** Signed metadata items that the report may leave out, by digest. They are verified again. */
+  readonly cachedMetadata?: ReadonlyMap<string, Uint8Array>;
+  /** Source of a policy, which must accept. Needs {@link VerifyOptions.policyEngine}. */
+  readonly policies?: Uint8Array;
+  readonly policyEngine?: PolicyEngine;
+  /** Allows a policy to turn a failure into a warning. Default: no. */
+  readonly policyOverwrite?: boolean;
+  /** Requires a signature over the whole report. Default: no; one that is there must verify. */
+  readonly requireReportSignature?: boolean;
+  /** Who may sign reports. Default: {@link VerifyOptions.metadataRoots}. */
+  readonly reportRoots?: readonly Certificate[];
+  /** Checks manifests that name an OMSP server for revocation. Default: no. */
+  readonly checkOmsp?: boolean;
+  /** Like {@link VerifyOptions.checkOmsp}; manifests that name no server are refused. */
+  readonly requireOmsp?: boolean;
+  /** Refuses metadata that is older than what was accepted before. Default: no memory. */
+  readonly metadataVersions?: MetadataVersionStore;
+  /** How many different signers every metadata item must have. Default: 1. */
+  readonly minimumMetadataSigners?: number;
+}
+
+declare const verified: unique symbol;
+
+/** A report that was verified: only `verify()` makes one. */
+export type VerifiedReport = UnverifiedReport & { readonly [verified]: true };
+
+/** What `verify()` found. */
+export interface Verification {
+  /** Whether the summary is `success` or `warn`. */
+  readonly ok: boolean;
+  readonly result: AttestationResult;
+  /** Present only when {@link Verification.ok}. */
+  readonly report?: VerifiedReport;
+  /** The signed metadata items that were verified, by digest; worth keeping only when `ok`. */
+  readonly metadata: ReadonlyMap<string, Uint8Array>;
+}
+
+/** @throws {RangeError} the nonce is too short or too long */
+export function requireNonce(nonce: Uint8Array): void {
+  if (nonce.length < MIN_NONCE_BYTES || nonce.length > MAX_NONCE_BYTES) {
+    throw new RangeError(
+      `nonce: expected ${MIN_NONCE_BYTES} to ${MAX_NONCE_BYTES} bytes, got ${nonce.length}`,
+    );
+  }
+}
