@@ -1,3 +1,4 @@
+import { required, type SettingEntries, setting, text } from '@cmc/host';
 import * as v from 'valibot';
 
 /** The APIs a daemon can serve. */
@@ -35,6 +36,7 @@ export interface CmcdConfig {
   readonly useOmsp?: boolean;
   readonly omspFormat?: 'json' | 'cbor';
   readonly minimumMetadataSigners?: number;
+  readonly allowOlderMetadata?: boolean;
   readonly enrollmentMode?: 'local' | 'est' | 'acme';
   readonly enrollmentCaKey?: string;
   readonly enrollmentCaChain?: readonly string[];
@@ -59,27 +61,15 @@ export interface CmcdConfig {
 /** Levels of the format; `trace` counts as `debug`, `fatal` and `panic` as `error`. */
 export type LogLevelName = 'panic' | 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
-type Setting<T> = v.GenericSchema<T, T>;
-type Entries = {
-  readonly [K in keyof CmcdConfig]-?: undefined extends CmcdConfig[K]
-    ? v.ExactOptionalSchema<Setting<NonNullable<CmcdConfig[K]>>, undefined>
-    : Setting<CmcdConfig[K]>;
-};
-
-const text = v.pipe(v.string(), v.nonEmpty('expected a text that is not empty'));
 const texts = v.array(text);
 const apiName = v.picklist(['grpc', 'coap', 'socket']);
 const driverName = v.picklist(['tpm', 'sw', 'snp', 'tdx', 'sgx', 'azure']);
 
-function setting<T>(
-  schema: Setting<T>,
-  description: string,
-): v.ExactOptionalSchema<Setting<T>, undefined> {
-  return v.exactOptional(v.pipe(schema, v.description(description)));
-}
-
 /** Describes the config file. */
-export const cmcdConfigSchema: v.StrictObjectSchema<Entries, undefined> = v.strictObject({
+export const cmcdConfigSchema: v.StrictObjectSchema<
+  SettingEntries<CmcdConfig>,
+  undefined
+> = v.strictObject({
   api: setting<CmcdConfig['api'] & {}>(
     v.union([apiName, v.array(apiName)]),
     'API to serve: grpc, coap or socket. Default socket. Several, if as many addresses are given',
@@ -96,10 +86,9 @@ export const cmcdConfigSchema: v.StrictObjectSchema<Entries, undefined> = v.stri
     text,
     'Where to serve Prometheus metrics: host:port on loopback. Default: nowhere',
   ),
-  rootCas: v.pipe(
-    v.array(text),
-    v.nonEmpty('expected at least one file'),
-    v.description('Files (PEM or DER) with the CA certificates that signed metadata must chain to'),
+  rootCas: required<readonly string[]>(
+    v.pipe(texts, v.nonEmpty('expected at least one file')),
+    'Files (PEM or DER) with the CA certificates that signed metadata must chain to',
   ),
   metadata: setting(
     texts,
@@ -123,6 +112,10 @@ export const cmcdConfigSchema: v.StrictObjectSchema<Entries, undefined> = v.stri
   minimumMetadataSigners: setting(
     v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)),
     'Signatures by different keys that each metadata item needs. Default 1',
+  ),
+  allowOlderMetadata: setting(
+    v.boolean(),
+    'Whether metadata older than what was accepted before passes. Default false',
   ),
   enrollmentMode: setting(
     v.picklist(['local', 'est', 'acme']),

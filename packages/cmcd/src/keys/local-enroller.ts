@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import type { Signer, WaitOptions } from '@cmc/attestationreport';
 import { equalBytes } from '@cmc/bytes';
 import { CmcdError } from '../errors.ts';
@@ -6,17 +5,16 @@ import type { Enroller, EnrollmentRequest } from './enroller.ts';
 import { ipOctets, isDnsName, normalName } from './names.ts';
 import type { Subject } from './subject.ts';
 
-/** Allows every name, in {@link LocalEnrollerOptions.names}. */
-export const ANY_NAME = '*';
+/** Names that mean this computer to itself. */
+export const LOCAL_NAMES: readonly string[] = Object.freeze(['localhost', '127.0.0.1', '::1']);
+/** Allows every name. */
+const ANY_NAME = '*';
 
 export interface LocalEnrollerOptions {
   /** Key of the CA with its certificate chain, the CA's own certificate first. */
   readonly ca: Signer;
-  /**
-   * DNS names and IP addresses that may be certified; `*` allows every name. Default: localhost,
-   * the loopback addresses and the name of this computer.
-   */
-  readonly names?: readonly string[];
+  /** DNS names and IP addresses that may be certified; `*` allows every name. Default {@link LOCAL_NAMES}. */
+  readonly names?: readonly string[] | Promise<readonly string[]>;
   /** Clock, for tests. */
   readonly now?: () => Date;
 }
@@ -26,9 +24,7 @@ export interface LocalEnrollerOptions {
  * an attestation before it does: for single hosts and for tests.
  */
 export function createLocalEnroller(options: LocalEnrollerOptions): Enroller {
-  const names = options.names ?? ['localhost', '127.0.0.1', '::1', hostname()];
-  const allowed = new Set(names.map(normalName));
-  const now = options.now ?? ((): Date => new Date());
+  const { names = LOCAL_NAMES, now = (): Date => new Date() } = options;
   return {
     enroll: async (request: EnrollmentRequest, wait: WaitOptions = {}) => {
       // Most daemons never issue a certificate.
@@ -38,7 +34,7 @@ export function createLocalEnroller(options: LocalEnrollerOptions): Enroller {
       if (!equalBytes(subject.publicKey, request.publicKey)) {
         throw new CmcdError('ERR_ENROLL_REQUEST', 'certificate request: it is for another key');
       }
-      assertAllowed(subject, allowed);
+      assertAllowed(subject, new Set((await names).map(normalName)));
       const leaf = await issueCertificate(subject, { ca: options.ca, now: now(), ...wait });
       return [leaf, ...options.ca.certificateChain];
     },

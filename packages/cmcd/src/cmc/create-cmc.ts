@@ -1,0 +1,204 @@
+import { createHash } from 'node:crypto';
+import { type AttestationRequest, type CallOptions, type Cmc, operations } from '@cmc/api';
+import type {
+  Measurer,
+  MetadataVersionStore,
+  VerifyOptions,
+  WaitOptions,
+} from '@cmc/attestationreport';
+import { generate, verify } from '@cmc/attestationreport';
+import { createPolicyEngine, type PolicyEngine } from '@cmc/attestationreport/policy';
+import type { Certificate } from '@cmc/attestationreport/x509';
+import { encodeUtf8, type Logger, silentLogger } from '@cmc/bytes';
+import type { ContainerLog } from '@cmc/driver-sw';
+import { CmcdError } from '../errors.ts';
+import type { KeyManager } from '../keys/key-manager.ts';
+import type { MetadataSource } from '../metadata/source.ts';
+import { openPeerCache, type PeerCache } from '../peer-cache/peer-cache.ts';
+import { loadMetadataSet, type OwnMetadata } from './metadata-set.ts';
+import { openMetadataVersions } from './metadata-versions.ts';
+
+/** A source of measurements, and how to give it new certificates where it has some. */
+export interface CmcMeasurer extends Measurer {
+  updateCerts?(options?: WaitOptions): Promise<void>;
+}
+
+/** What a CMC is made of. */
+export interface CmcOptions {
+  /** Whose signed metadata is trusted; at least one. */
+  readonly metadataRoots: readonly Certificate[];
+  /** What to measure with. Default: nothing, it only verifies. */
+  readonly measurers?: readonly CmcMeasurer[];
+  /** Our own signed metadata, or where it comes from. Default: none. */
+  readonly metadata?: readonly Uint8Array[] | MetadataSource;
+  /** Hash of the reports that it makes. Default `SHA-256`. */
+  readonly hashAlg?: 'SHA-256' | 'SHA-384' | 'SHA-512';
+  /** Name of this computer in reports, for display. Default: none. */
+  readonly name?: string | Promise<string>;
+  /** Metadata of peers. Default: kept in memory. */
+  readonly peerCache?: PeerCache;
+  /** TLS keys. Default: none; TLSCreate, TLSSign and TLSCert are refused. */
+  readonly keyManager?: KeyManager;
+  /** Where Measure records events. Default: nowhere; it is refused. */
+  readonly containerLog?: ContainerLog;
+  /** What runs policies. Default: the one of attestationreport. `false`: reports that come with a policy fail. */
+  readonly policyEngine?: PolicyEngine | false;
+  /** Whether a policy may replace a verdict. Default false. */
+  readonly policyOverwrite?: boolean;
+  /** Whether manifests are checked for revocation. Default false. */
+  readonly checkOmsp?: boolean;
+  /** Remembers the versions of accepted metadata. Default: in memory. `false`: older metadata passes. */
+  readonly metadataVersions?: MetadataVersionStore | false;
+  /** Signers that each metadata item of a peer needs. Default 1. */
+  readonly minimumMetadataSigners?: number;
+  /** Clock. Default: that of the system. */
+  readonly now?: () => Date;
+  readonly logger?: Logger;
+}
+
+/** A {@link Cmc} in this process. */
+export interface LocalCmc extends Cmc, AsyncDisposable {
+  /** Our own metadata as it is now. */
+  ownMetadata(): OwnMetadata;
+}
+
+/**
+ * A CMC in this process: no daemon, and no file but those of what it is given. It checks requests
+ * as the daemon does.
+ *
+ * @throws {CmcError} the metadata cannot be loaded
+ * @throws {RangeError} no metadata roots
+ */
+export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
+  if (options.metadataRoots.length === 0) {
+    throw new RangeError('metadataRoots: expected at least one certificate, got none');
+  }
+  const { measurers = [], metadata = [], containerLog, keyManager } = options;
+  const { logger = silentLogger, now = (): Date => new Date() } = options;
+  const source = 'load' in metadata ? metadata : { load: async () => metadata };
+  const own = await loadMetadataSet({ source, now, logger });
+  const peerCache = options.peerCache ?? (await openPeerCache({ logger }));
+  const engine = options.policyEngine === undefined ? createPolicyEngine({ logger }) : undefined;
+  const demands = await verifyDemands(options, engine);
+
+  const report = async (request: AttestationRequest, call: CallOptions): Promise<Uint8Array> => {
+    if (measurers.length === 0) throw noDriver('it can verify, but make no report');
+    const name = await options.name;
+    return await generate({
+      ...request,
+      ...call,
+      measurers,
+      metadata: own.current().items,
+      hashAlg: options.hashAlg ?? 'SHA-256',
+      ...(name === undefined ? {} : { name }),
+    });
+  };
+
+  return {
+    attest: async (request, call = {}) => ({
+      report: await report(operations.attest.request.accept(request), call),
+    }),
+
+    verify: async (request, call = {}) => {
+      const { nonce, report, peer, peerAddr, policies } = operations.verify.request.accept(request);
+      const verification = await verify(report, {
+        ...demands,
+        ...waitOf(call),
+        nonce,
+        now: now(),
+        peer: { ...(peer && { id: peer }), ...(peerAddr && { address: peerAddr }) },
+        ...(peer && { cachedMetadata: await peerCache.read(peer) }),
+        ...(policies && policies.length > 0 && { policies }),
+      });
+      if (peer && verification.ok) {
+        // The verdict stands whether or not it can be cached.
+        await peerCache.replace(peer, verification.metadata).catch((error: unknown) => {
+          logger.warn({ error }, 'cannot cache the metadata of a peer');
+        });
+      }
+      return { result: verification.result };
+    },
+
+    tlsCreate: async (request, call = {}) => {
+      const { keyConfig } = operations.tlsCreate.request.accept(request);
+      const keyId = await keysOf(keyManager).create(keyConfig, {
+        ...waitOf(call),
+        report: async (publicKey, wait = {}) => {
+          const nonce = new Uint8Array(createHash('sha256').update(publicKey).digest());
+          return await report({ nonce }, { ...call, ...wait });
+        },
+      });
+      return { keyId };
+    },
+
+    tlsSign: async (request, call = {}) => {
+      const { keyId, content, hashAlg } = operations.tlsSign.request.accept(request);
+      const keys = keysOf(keyManager);
+      return { signedContent: await keys.sign(keyId, content, hashAlg, waitOf(call)) };
+    },
+
+    tlsCert: async (request) => {
+      const { keyId } = operations.tlsCert.request.accept(request);
+      return { certificate: (await keysOf(keyManager).certificates(keyId)).map(encodeUtf8) };
+    },
+
+    peerCache: async (request) => {
+      const { peer } = operations.peerCache.request.accept(request);
+      return { cache: peerCache.digests(peer) };
+    },
+
+    measure: async (request) => {
+      const { event } = operations.measure.request.accept(request);
+      if (containerLog === undefined) {
+        throw new CmcdError('ERR_CMCD_NO_CONTAINER_LOG', 'no container log is configured');
+      }
+      await containerLog.append(event);
+      return { success: true };
+    },
+
+    updateCerts: async (call = {}) => {
+      if (measurers.length === 0) throw noDriver('there are no certificates to update');
+      for (const measurer of measurers) await measurer.updateCerts?.(waitOf(call));
+      return { success: true };
+    },
+
+    updateMetadata: async () => {
+      await own.update();
+      return { success: true };
+    },
+
+    ownMetadata: () => own.current(),
+    [Symbol.asyncDispose]: async () => await engine?.close(),
+  };
+}
+
+/** What every report has to meet, whoever sends it. */
+async function verifyDemands(
+  options: CmcOptions,
+  defaultEngine: PolicyEngine | undefined,
+): Promise<Omit<VerifyOptions, 'nonce'>> {
+  const policyEngine = options.policyEngine ?? defaultEngine;
+  const versions = options.metadataVersions ?? (await openMetadataVersions());
+  const { metadataRoots, policyOverwrite, checkOmsp, minimumMetadataSigners } = options;
+  return {
+    metadataRoots,
+    policyOverwrite: policyOverwrite ?? false,
+    checkOmsp: checkOmsp ?? false,
+    ...(policyEngine && { policyEngine }),
+    ...(versions && { metadataVersions: versions }),
+    ...(minimumMetadataSigners === undefined ? {} : { minimumMetadataSigners }),
+  };
+}
+
+function keysOf(keyManager: KeyManager | undefined): KeyManager {
+  if (keyManager !== undefined) return keyManager;
+  throw new CmcdError('ERR_CMCD_NO_KEYS', 'no enrolment of TLS keys is configured');
+}
+
+function noDriver(consequence: string): CmcdError {
+  return new CmcdError('ERR_CMCD_NO_DRIVER', `no driver is configured: ${consequence}`);
+}
+
+function waitOf({ signal }: CallOptions): WaitOptions {
+  return signal === undefined ? {} : { signal };
+}

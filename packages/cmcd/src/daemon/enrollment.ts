@@ -1,0 +1,46 @@
+import { hostname } from 'node:os';
+import type { Signer } from '@cmc/attestationreport';
+import { softwareSigner } from '@cmc/driver-sw';
+import { ConfigError, readSettingFile } from '@cmc/host';
+import type { CmcdConfig } from '../config/schema.ts';
+import { createKeyManager, type KeyManager } from '../keys/key-manager.ts';
+import { createLocalEnroller, LOCAL_NAMES } from '../keys/local-enroller.ts';
+import { readCertificates } from './roots.ts';
+
+/** The key manager that the settings describe; none without an enrolment. */
+export async function openKeyManager(
+  config: CmcdConfig,
+  name: string | Promise<string>,
+): Promise<KeyManager | undefined> {
+  const { enrollmentMode, enrollmentNames, storage } = config;
+  if (enrollmentMode === undefined) return undefined;
+  const enroller = createLocalEnroller({
+    ca: await readCa(config),
+    names: enrollmentNames ?? namesOfThisComputer(name),
+  });
+  return await createKeyManager({ enroller, ...(storage === undefined ? {} : { storage }) });
+}
+
+async function namesOfThisComputer(name: string | Promise<string>): Promise<readonly string[]> {
+  return [...LOCAL_NAMES, hostname(), await name];
+}
+
+async function readCa(config: CmcdConfig): Promise<Signer> {
+  const { enrollmentCaKey = '', enrollmentCaChain = [] } = config;
+  const certificateChain: Uint8Array[] = [];
+  for (const path of enrollmentCaChain) {
+    for (const { raw } of await readCertificates(path, 'enrollmentCaChain')) {
+      certificateChain.push(raw);
+    }
+  }
+  const privateKey = (await readSettingFile(enrollmentCaKey, 'enrollmentCaKey')).toString('utf8');
+  try {
+    return softwareSigner({ privateKey, certificateChain });
+  } catch (cause) {
+    throw new ConfigError(
+      'ERR_CONFIG_VALUE',
+      `enrollmentCaKey: ${enrollmentCaKey} holds no private key that can be used`,
+      { cause },
+    );
+  }
+}

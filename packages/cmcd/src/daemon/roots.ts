@@ -1,0 +1,67 @@
+import { rootCertificates } from 'node:tls';
+import {
+  type Certificate,
+  encodePem,
+  parseCertificate,
+  parsePemCertificates,
+} from '@cmc/attestationreport/x509';
+import { decodeUtf8, type Logger } from '@cmc/bytes';
+import { ConfigError, readSettingFile } from '@cmc/host';
+
+/** CA certificates that are trusted, for verifying and as TLS wants them. */
+export interface TrustedRoots {
+  readonly certificates: readonly Certificate[];
+  readonly pem: readonly string[];
+}
+
+/** The first certificate of each file, PEM or DER. @throws {ConfigError} */
+export async function readRoots(paths: readonly string[], logger: Logger): Promise<TrustedRoots> {
+  const certificates: Certificate[] = [];
+  for (const path of paths) {
+    const [first, ...others] = await readCertificates(path, 'rootCas');
+    if (first === undefined) continue;
+    if (others.length > 0) {
+      logger.warn(
+        { path, ignored: others.length },
+        'only the first certificate of a file is a root',
+      );
+    }
+    certificates.push(first);
+  }
+  return { certificates, pem: certificates.map(({ raw }) => encodePem(raw, 'CERTIFICATE')) };
+}
+
+/** The certificates of one file, PEM or DER; at least one. @throws {ConfigError} */
+export async function readCertificates(
+  path: string,
+  setting: string,
+): Promise<readonly Certificate[]> {
+  const content = new Uint8Array(await readSettingFile(path, setting));
+  try {
+    const certificates = isPem(content)
+      ? parsePemCertificates(decodeUtf8(content))
+      : [parseCertificate(content)];
+    if (certificates.length > 0) return certificates;
+  } catch (cause) {
+    throw notCertificates(path, setting, { cause });
+  }
+  throw notCertificates(path, setting);
+}
+
+/** The CAs that Node.js comes with, PEM. */
+export function systemRoots(): readonly string[] {
+  return rootCertificates;
+}
+
+/** DER starts with the octet of a SEQUENCE, which is the digit 0 in text. */
+function isPem(content: Uint8Array): boolean {
+  return Buffer.from(content.buffer, content.byteOffset, content.length).includes('-----BEGIN ');
+}
+
+function notCertificates(path: string, setting: string, options?: ErrorOptions): ConfigError {
+  return new ConfigError(
+    'ERR_CONFIG_VALUE',
+    `${setting}: ${path} holds no certificate, PEM or DER`,
+    options,
+  );
+}

@@ -1,0 +1,182 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readConfig } from '@cmc/host';
+import { toJsonSchema } from '@valibot/to-json-schema';
+import { describe, expect, test } from 'vitest';
+import { checkConfig } from '../../src/config/check-config.ts';
+import { endpointsOf } from '../../src/config/endpoints.ts';
+import { type CmcdConfig, cmcdConfigSchema } from '../../src/config/schema.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const MINIMAL: CmcdConfig = { rootCas: ['ca.pem'] };
+const SW: CmcdConfig = { ...MINIMAL, drivers: ['sw'], storage: '/s' };
+const LOCAL: CmcdConfig = {
+  ...MINIMAL,
+  enrollmentMode: 'local',
+  enrollmentCaKey: 'key.pem',
+  enrollmentCaChain: ['ca.pem'],
+};
+
+async function read(settings: object, flags: Record<string, unknown> = {}): Promise<CmcdConfig> {
+  const file = join(temporaryFolder(), 'cmcd.json');
+  writeFileSync(file, JSON.stringify(settings));
+  return await readConfig(cmcdConfigSchema, { files: [file], flags });
+}
+
+describe('config file', () => {
+  test('takes the keys of the format with the software driver', async () => {
+    const settings: CmcdConfig = {
+      cmcAddr: 'localhost:9955',
+      api: 'socket',
+      provisionAuth: ['none'],
+      metadata: ['file:///etc/cmc/metadata', 'https://example.org/metadata/'],
+      drivers: ['sw'],
+      excludePcrs: [],
+      hashAlg: 'SHA256',
+      policyEngine: 'js',
+      policyOverwrite: false,
+      storage: '/var/lib/cmc',
+      cache: '/var/cache/cmc',
+      peerCache: '/var/cache/cmc-peers',
+      measurementLogs: true,
+      ctr: true,
+      ctrDriver: 'sw',
+      ctrLog: '/var/lib/cmc/containers',
+      rootCas: ['ca.pem'],
+      allowSystemCerts: false,
+      useOmsp: false,
+      logLevel: 'trace',
+    };
+    expect(await read(settings)).toStrictEqual(settings);
+    expect(() => checkConfig(settings)).not.toThrow();
+  });
+
+  test('suggests the key that an unknown one probably means', async () => {
+    await expect(read({ ...MINIMAL, metadta: [] })).rejects.toMatchObject({
+      code: 'ERR_CONFIG_UNKNOWN_KEY',
+      message: expect.stringContaining('did you mean "metadata"?'),
+    });
+  });
+
+  test.each([
+    ['no rootCas', {}],
+    ['no file in rootCas', { rootCas: [] }],
+    ['an API that there is not', { ...MINIMAL, api: 'rest' }],
+    ['a driver that there is not', { ...MINIMAL, drivers: ['sv'] }],
+    ['a text instead of a list', { ...MINIMAL, metadata: 'file:///m' }],
+    ['a text instead of a boolean', { ...MINIMAL, ctr: 'true' }],
+    ['an empty path', { ...MINIMAL, storage: '' }],
+    ['null', { ...MINIMAL, storage: null }],
+    ['an unknown key of an endpoint', { ...MINIMAL, apis: [{ api: 'grpc', adress: 'x' }] }],
+    ['no signer', { ...MINIMAL, minimumMetadataSigners: 0 }],
+  ])('refuses %s', async (_, settings) => {
+    await expect(read(settings)).rejects.toMatchObject({ code: 'ERR_CONFIG_VALUE' });
+  });
+
+  test('a flag wins over the file', async () => {
+    const config = await read(
+      { ...MINIMAL, storage: '/file', cache: '/file' },
+      { storage: '/flag' },
+    );
+    expect(config).toMatchObject({ storage: '/flag', cache: '/file' });
+  });
+
+  test('is described by the JSON schema in this package', async () => {
+    const schema = JSON.stringify(toJsonSchema(cmcdConfigSchema), undefined, 2);
+    await expect(`${schema}\n`).toMatchFileSnapshot('../../generated/cmcd.schema.json');
+  });
+});
+
+describe('checkConfig', () => {
+  test.each<[string, CmcdConfig]>([
+    ['verify only', MINIMAL],
+    ['the software driver with storage', SW],
+    ['the software driver with a log', { ...MINIMAL, drivers: ['sw'], ctrLog: '/l' }],
+    ['local enrolment', LOCAL],
+  ])('accepts %s', (_, config) => {
+    expect(() => checkConfig(config)).not.toThrow();
+  });
+
+  test.each<[keyof CmcdConfig, CmcdConfig]>([
+    ['drivers', { ...MINIMAL, drivers: ['tpm'] }],
+    ['drivers', { ...SW, drivers: ['sw', 'snp'] }],
+    ['ctrDriver', { ...SW, ctrDriver: 'tpm' }],
+    ['policyEngine', { ...MINIMAL, policyEngine: 'duktape' }],
+    ['enrollmentMode', { ...MINIMAL, enrollmentMode: 'est' }],
+    ['enrollmentMode', { ...MINIMAL, enrollmentMode: 'acme' }],
+    ['enrollmentAddr', { ...MINIMAL, enrollmentAddr: 'https://localhost:9000' }],
+    ['endorsementMode', { ...MINIMAL, endorsementMode: 'est' }],
+    ['endorsementAddr', { ...MINIMAL, endorsementAddr: 'https://localhost:9000' }],
+    ['provisionToken', { ...MINIMAL, provisionToken: 'token' }],
+    ['provisionAuth', { ...MINIMAL, provisionAuth: ['none', 'attestation'] }],
+    ['excludePcrs', { ...MINIMAL, excludePcrs: [0] }],
+    ['measurementLogs', { ...MINIMAL, measurementLogs: false }],
+    ['vmpl', { ...MINIMAL, vmpl: 0 }],
+    ['vendorCache', { ...MINIMAL, vendorCache: '/v' }],
+    ['tpmKeyAlg', { ...MINIMAL, tpmKeyAlg: 'EC256' }],
+  ])('says that %s is not available, instead of ignoring it', (key, config) => {
+    expect(() => checkConfig(config)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_CMCD_NOT_AVAILABLE',
+        message: expect.stringContaining(key),
+      }),
+    );
+  });
+
+  test('names everything that is not available at once', () => {
+    expect(() => checkConfig({ ...MINIMAL, vmpl: 0, tpmKeyAlg: 'EC256' })).toThrow(
+      /vmpl; tpmKeyAlg/,
+    );
+  });
+
+  test.each<[string, CmcdConfig]>([
+    ['apis and api', { ...MINIMAL, apis: [], api: 'grpc' }],
+    ['apis and cmcAddr', { ...MINIMAL, apis: [], cmcAddr: 'x:1' }],
+    ['a driver twice', { ...SW, drivers: ['sw', 'sw'] }],
+    ['driver sw without containers', { ...SW, ctr: false }],
+    ['driver sw without a place for its log', { ...MINIMAL, drivers: ['sw'] }],
+    ['containers without a driver', { ...MINIMAL, ctr: true }],
+    ['a container log without a driver', { ...MINIMAL, ctrLog: '/l' }],
+    ['local enrolment without a CA', { ...MINIMAL, enrollmentMode: 'local' }],
+    ['a CA key without enrolment', { ...MINIMAL, enrollmentCaKey: 'key.pem' }],
+    ['a CA chain without enrolment', { ...MINIMAL, enrollmentCaChain: ['ca.pem'] }],
+    ['names without enrolment', { ...MINIMAL, enrollmentNames: ['a'] }],
+  ])('refuses %s', (_, config) => {
+    expect(() => checkConfig(config)).toThrow(
+      expect.objectContaining({ code: 'ERR_CONFIG_VALUE' }),
+    );
+  });
+});
+
+describe('endpointsOf', () => {
+  const socket = { api: 'socket', address: 'unix:///run/cmc/cmcd.sock' };
+  test.each<[string, Partial<CmcdConfig>, object[]]>([
+    ['a Unix socket by default', {}, [socket]],
+    ['gRPC on the same socket', { api: 'grpc' }, [{ ...socket, api: 'grpc' }]],
+    ['api and cmcAddr', { api: 'coap', cmcAddr: 'a:1' }, [{ api: 'coap', address: 'a:1' }]],
+    ['the default API at an address', { cmcAddr: 'a:1' }, [{ api: 'socket', address: 'a:1' }]],
+    [
+      'several by position',
+      { api: ['grpc', 'socket'], cmcAddr: ['a:1', '/s'] },
+      [
+        { api: 'grpc', address: 'a:1' },
+        { api: 'socket', address: '/s' },
+      ],
+    ],
+    ['apis', { apis: [{ api: 'grpc', address: 'a:1' }] }, [{ api: 'grpc', address: 'a:1' }]],
+  ])('gives %s', (_, settings, endpoints) => {
+    expect(endpointsOf({ ...MINIMAL, ...settings })).toStrictEqual(endpoints);
+  });
+
+  test.each<[string, Partial<CmcdConfig>]>([
+    ['CoAP without an address', { api: 'coap' }],
+    ['fewer addresses than APIs', { api: ['grpc', 'socket'], cmcAddr: 'a:1' }],
+    ['more addresses than APIs', { api: 'grpc', cmcAddr: ['a:1', 'a:2'] }],
+    ['no API', { api: [] }],
+    ['no endpoint', { apis: [] }],
+  ])('refuses %s', (_, settings) => {
+    expect(() => endpointsOf({ ...MINIMAL, ...settings })).toThrow(
+      expect.objectContaining({ code: 'ERR_CONFIG_VALUE' }),
+    );
+  });
+});
