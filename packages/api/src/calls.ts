@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { CmcError, type Logger } from '@cmc/bytes';
 import type { CallOptions, Cmc } from './cmc.ts';
 import { withDeadline } from './deadline.ts';
@@ -21,6 +22,7 @@ export class Calls {
 
   constructor(options: CallsOptions) {
     this.#options = options;
+    setMaxListeners(0, this.#closing.signal); // one per running call
   }
 
   /**

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Serialization } from '@cmc/attestationreport';
 import type { CallOptions, Cmc } from './cmc.ts';
 import { positiveOption, withDeadline } from './deadline.ts';
@@ -43,6 +44,7 @@ export interface Transport {
 export function createClient(transport: Transport, options: ClientOptions): CmcClient {
   const timeoutMs = positiveOption('timeoutMs', options.timeoutMs, DEFAULT_TIMEOUT_MS);
   const closing = new AbortController();
+  setMaxListeners(0, closing.signal); // one per running call
 
   const call = async <Request, Response>(
     operation: Operation<Request, Response, unknown>,

@@ -1,3 +1,7 @@
+export type { ApiAddress } from './addresses.ts';
+export { formatAddress, MAX_SOCKET_PATH_BYTES, parseAddress } from './addresses.ts';
+export type { ApiServer, CloseOptions, ServeOptions, StreamServeOptions } from './api-server.ts';
+export type { ClientOptions, CmcClient } from './client.ts';
 export type {
   AttestationRequest,
   AttestationResponse,
@@ -17,5 +21,7 @@ export type {
   VerificationRequest,
   VerificationResponse,
 } from './cmc.ts';
+export type { ApiName, CmcClientOptions } from './create-cmc-client.ts';
+export { createCmcClient } from './create-cmc-client.ts';
 export type { ApiErrorCode, ApiErrorOptions } from './errors.ts';
 export { ApiError } from './errors.ts';
