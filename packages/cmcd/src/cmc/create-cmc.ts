@@ -17,6 +17,7 @@ import type { MetadataSource } from '../metadata/source.ts';
 import { openPeerCache, type PeerCache } from '../peer-cache/peer-cache.ts';
 import { loadMetadataSet, type OwnMetadata } from './metadata-set.ts';
 import { openMetadataVersions } from './metadata-versions.ts';
+import { createRevocationCache, type FetchRevocation } from './revocation-cache.ts';
 
 /** A source of measurements, and how to give it new certificates where it has some. */
 export interface CmcMeasurer extends Measurer {
@@ -47,6 +48,8 @@ export interface CmcOptions {
   readonly policyOverwrite?: boolean;
   /** Whether manifests are checked for revocation. Default false. */
   readonly checkOmsp?: boolean;
+  /** Gets statements about the revocation of our own manifests, which are sent with them. Default: none. */
+  readonly fetchRevocation?: FetchRevocation;
   /** Remembers the versions of accepted metadata. Default: in memory. `false`: older metadata passes. */
   readonly metadataVersions?: MetadataVersionStore | false;
   /** Signers that each metadata item of a peer needs. Default 1. */
@@ -81,14 +84,18 @@ export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
   const engine = options.policyEngine === undefined ? createPolicyEngine({ logger }) : undefined;
   const demands = await verifyDemands(options, engine);
 
+  const revocation = createRevocationCache(options.fetchRevocation ?? (async () => []), now);
+
   const report = async (request: AttestationRequest, call: CallOptions): Promise<Uint8Array> => {
     if (measurers.length === 0) throw noDriver('it can verify, but make no report');
+    const { items } = own.current();
+    const statements = await revocation.statements(items);
     const name = await options.name;
     return await generate({
       ...request,
       ...call,
       measurers,
-      metadata: own.current().items,
+      metadata: [...items, ...statements],
       hashAlg: options.hashAlg ?? 'SHA-256',
       ...(name === undefined ? {} : { name }),
     });

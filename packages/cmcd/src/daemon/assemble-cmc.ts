@@ -1,17 +1,20 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import type { Logger } from '@cmc/bytes';
 import { type ContainerLog, openContainerLog } from '@cmc/driver-sw';
 import { ConfigError } from '@cmc/host';
 import { createCmc, type LocalCmc } from '../cmc/create-cmc.ts';
 import { openMetadataVersions } from '../cmc/metadata-versions.ts';
+import type { FetchRevocation } from '../cmc/revocation-cache.ts';
 import type { CmcdConfig } from '../config/schema.ts';
-import { createMetadataSource, type MetadataSource } from '../metadata/source.ts';
+import type { RevocationOptions } from '../metadata/revocation.ts';
+import { createMetadataSource } from '../metadata/source.ts';
 import type { PeerCache } from '../peer-cache/peer-cache.ts';
 import { openDrivers } from './drivers.ts';
 import { openKeyManager } from './enrollment.ts';
 import { fullHostName } from './host-name.ts';
-import { readRoots, systemRoots, type TrustedRoots } from './roots.ts';
+import { readRoots } from './roots.ts';
 
 /** The CMC that the settings describe, with its files where they say. */
 export async function assembleCmc(
@@ -21,6 +24,9 @@ export async function assembleCmc(
   const { storage, minimumMetadataSigners } = config;
   const roots = await readRoots(config.rootCas, logger);
   if (storage !== undefined) await mkdir(storage, { recursive: true, mode: 0o700 });
+  const httpsRoots =
+    config.allowSystemCerts === true ? [...roots.pem, ...rootCertificates] : roots.pem;
+  const hashAlg = hashOf(config.hashAlg ?? 'SHA-256');
   // Settles on its own, never rejects: nobody has to wait for the name service.
   const name = config.name ?? fullHostName();
   const containerLog = await openLogOf(config);
@@ -31,8 +37,13 @@ export async function assembleCmc(
       ...(storage === undefined ? {} : { storage }),
       ...(containerLog === undefined ? {} : { containerLog }),
     }),
-    metadata: await sourceOf(config, roots, logger),
-    hashAlg: hashOf(config.hashAlg ?? 'SHA-256'),
+    metadata: await createMetadataSource({
+      locations: config.metadata ?? [],
+      ...(config.cache === undefined ? {} : { cache: config.cache }),
+      roots: httpsRoots,
+      logger,
+    }),
+    hashAlg,
     name,
     peerCache,
     ...(keyManager === undefined ? {} : { keyManager }),
@@ -40,6 +51,9 @@ export async function assembleCmc(
     ...(config.policyEngine === 'none' ? { policyEngine: false } : {}),
     policyOverwrite: config.policyOverwrite ?? false,
     checkOmsp: config.useOmsp ?? false,
+    ...(config.useOmsp === true
+      ? { fetchRevocation: revocationOf(config, { hashAlg, roots: httpsRoots, logger }) }
+      : {}),
     metadataVersions:
       config.allowOlderMetadata === true
         ? false
@@ -52,24 +66,25 @@ export async function assembleCmc(
   });
 }
 
+/** Time one server of revocation statements has: callers of Attest may wait for it. */
+const REVOCATION_TIMEOUT_MS = 5_000;
+
+function revocationOf(
+  { omspFormat }: CmcdConfig,
+  options: Pick<RevocationOptions, 'hashAlg' | 'roots' | 'logger'>,
+): FetchRevocation {
+  return async (items, wait) => {
+    const { fetchRevocation } = await import('../metadata/revocation.ts');
+    const serialization = omspFormat ?? 'cbor';
+    const timeoutMs = REVOCATION_TIMEOUT_MS;
+    return await fetchRevocation(items, { ...options, serialization, timeoutMs }, wait);
+  };
+}
+
 async function openLogOf(config: CmcdConfig): Promise<ContainerLog | undefined> {
   const { drivers = [], ctrLog, storage } = config;
   if (!drivers.includes('sw')) return undefined;
   return await openContainerLog({ path: ctrLog ?? join(storage ?? '', 'container-log.json') });
-}
-
-async function sourceOf(
-  config: CmcdConfig,
-  roots: TrustedRoots,
-  logger: Logger,
-): Promise<MetadataSource> {
-  const { metadata = [], cache, allowSystemCerts } = config;
-  return await createMetadataSource({
-    locations: metadata,
-    ...(cache === undefined ? {} : { cache }),
-    roots: allowSystemCerts === true ? [...roots.pem, ...systemRoots()] : roots.pem,
-    logger,
-  });
 }
 
 function hashOf(name: string): 'SHA-256' | 'SHA-384' | 'SHA-512' {

@@ -1,4 +1,3 @@
-import { rootCertificates } from 'node:tls';
 import {
   type Certificate,
   encodePem,
@@ -46,11 +45,6 @@ export async function readCertificates(
     throw notCertificates(path, setting, { cause });
   }
   throw notCertificates(path, setting);
-}
-
-/** The CAs that Node.js comes with, PEM. */
-export function systemRoots(): readonly string[] {
-  return rootCertificates;
 }
 
 /** DER starts with the octet of a SEQUENCE, which is the digit 0 in text. */

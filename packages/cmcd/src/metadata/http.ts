@@ -1,7 +1,7 @@
 import { decodeUtf8 } from '@cmc/bytes';
 import { CmcdError } from '../errors.ts';
 import type { ItemCollector } from './collector.ts';
-import { httpGet } from './http-get.ts';
+import { httpFetch } from './http-fetch.ts';
 import {
   LOCATION_TIMEOUT_MS,
   MAX_DIRECTORY_DEPTH,
@@ -44,7 +44,7 @@ async function visit(crawl: Crawl, url: URL, depth: number): Promise<void> {
     throw new CmcdError('ERR_METADATA_LIMIT', `${url.href}: more than ${2 * MAX_ITEMS} requests`);
   }
   const maxBytes = Math.max(crawl.collector.room(), MAX_LISTING_BYTES);
-  const resource = await httpGet(url, { roots: crawl.roots, signal: crawl.signal, maxBytes });
+  const resource = await httpFetch(url, { roots: crawl.roots, signal: crawl.signal, maxBytes });
   if (!LISTING_TYPE.test(resource.contentType)) {
     crawl.collector.add(resource.body);
     return;

@@ -2,11 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import { CmcdError } from '../errors.ts';
 import { MAX_REDIRECTS } from './limits.ts';
 
-export interface HttpGetOptions {
+export interface HttpFetchOptions {
   /** Certificates, PEM, that the chain of an HTTPS server has to end in. */
   readonly roots: readonly string[];
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  /** What to POST. Default: GET. */
+  readonly post?: { readonly contentType: string; readonly body: Uint8Array };
 }
 
 export interface HttpResource {
@@ -17,10 +19,10 @@ export interface HttpResource {
 }
 
 /**
- * What a server has at `url`. Redirections are followed on the same server only.
+ * What a server answers at `url`. Redirections of GET are followed, on the same server only.
  * @throws {CmcdError} ERR_METADATA_UNAVAILABLE, ERR_METADATA_LIMIT, ERR_METADATA_FORMAT
  */
-export async function httpGet(url: URL, options: HttpGetOptions): Promise<HttpResource> {
+export async function httpFetch(url: URL, options: HttpFetchOptions): Promise<HttpResource> {
   let target = url;
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     const response = await request(target, options);
@@ -30,23 +32,33 @@ export async function httpGet(url: URL, options: HttpGetOptions): Promise<HttpRe
       return { url: target, contentType, body: await readBody(response, target, options.maxBytes) };
     }
     response.destroy();
-    const location = status >= 300 && status < 400 ? response.headers.location : undefined;
+    const isRedirect = status >= 300 && status < 400 && options.post === undefined;
+    const location = isRedirect ? response.headers.location : undefined;
     if (location === undefined) throw unavailable(target, `the server answered ${status}`);
     target = redirected(target, location);
   }
   throw unavailable(url, `more than ${MAX_REDIRECTS} redirections`);
 }
 
-async function request(url: URL, options: HttpGetOptions): Promise<IncomingMessage> {
-  const { roots, signal } = options;
+async function request(url: URL, options: HttpFetchOptions): Promise<IncomingMessage> {
+  const { roots, signal, post } = options;
   const secure = url.protocol === 'https:';
   const { request: send } = secure ? await import('node:https') : await import('node:http');
-  // One connection per request: an agent would keep some open after the daemon is done.
-  const common = { agent: false as const, signal, headers: { accept: '*/*' } };
   return new Promise((resolve, reject) => {
-    const outgoing = send(url, secure ? { ...common, ca: [...roots] } : common, resolve);
+    const outgoing = send(
+      url,
+      {
+        method: post === undefined ? 'GET' : 'POST',
+        headers: post === undefined ? {} : { 'content-type': post.contentType },
+        // One connection per request: an agent would keep some open after the daemon is done.
+        agent: false,
+        signal,
+        ...(secure ? { ca: [...roots] } : {}),
+      },
+      resolve,
+    );
     outgoing.once('error', (cause) => reject(failure(url, cause, signal)));
-    outgoing.end();
+    outgoing.end(post?.body);
   });
 }
 
