@@ -42,6 +42,7 @@ export async function attestSocket(
     socket.off('close', onClose);
   };
   try {
+    timer.enter('request');
     const context = {
       role,
       channel,
@@ -58,6 +59,9 @@ export async function attestSocket(
     return socket as AttestedSocket;
   } catch (error) {
     release();
+    // Work that still goes on for this handshake ends.
+    timer.fail(error as Error);
+    socket.on('error', () => {});
     // In this phase the own Complete is out: nothing may follow it.
     if (timer.phase === 'complete') socket.destroy();
     else hangUp(socket, encodeFailure(settings, error));
@@ -72,7 +76,6 @@ export function attestationOf(socket: object): Attestation | undefined {
 
 /** Sends a last message and closes. */
 function hangUp(socket: TLSSocket, message: Uint8Array): void {
-  socket.on('error', () => {});
   socket.end(encodeFrame(message));
   // Unread bytes would turn the close into a reset, which may destroy the message on its way.
   socket.resume();

@@ -28,7 +28,7 @@ async function attestClient(
   settings: AttestationSettings,
 ): Promise<AttestedSocket> {
   const timer = new HandshakeTimer(settings.timeouts);
-  timer.waitForPeer('tls');
+  timer.enter('tls');
   try {
     await secured(socket, timer.signal);
   } catch (error) {

@@ -1,17 +1,17 @@
 import { AttestedTlsError, type HandshakePhase } from './errors.ts';
 
 /**
- * Deadlines, in milliseconds. What a peer is waited for longer than `cmcMs` lets a peer whose own
- * daemon hangs say so, before it is given up as silent.
+ * Deadlines, in milliseconds. Where they are longer than `cmcMs` of the peer, a peer whose daemon
+ * hangs has the time to say so before it is given up as silent.
  */
 export interface AttestationTimeouts {
   /** TCP connection and TLS handshake. Default 10,000. */
   readonly tlsMs?: number;
-  /** Waiting for the peer's Request. Default 15,000. */
+  /** Until the peer's Request has come. Default 15,000. */
   readonly requestMs?: number;
-  /** Waiting for the peer's report, which it makes in this time. Default 20,000. */
+  /** Until the peer's report, which it makes in this time, has come. Default 20,000. */
   readonly attestMs?: number;
-  /** Waiting for the peer's Complete; it judges the own report in this time. Default 20,000. */
+  /** Until the peer's Complete has come; it judges the own report before. Default 20,000. */
   readonly completeMs?: number;
   /** One call of the own daemon. Default 10,000. */
   readonly cmcMs?: number;
@@ -43,9 +43,6 @@ export function resolveTimeouts(timeouts: AttestationTimeouts = {}): ResolvedTim
   }
   return resolved;
 }
-
-/** Phases in which the peer is waited for. */
-export type PeerPhase = Exclude<HandshakePhase, 'verify'>;
 
 /** Everything that can end a handshake before its time comes together in one signal. */
 export class HandshakeTimer {
@@ -80,19 +77,16 @@ export class HandshakeTimer {
     return this.#timeouts.cmcMs;
   }
 
-  /** Begins a phase with own work: nobody waits for the peer. */
+  /** Begins a phase, and its deadline for the peer. In `verify` nobody waits for the peer. */
   enter(phase: HandshakePhase): void {
     clearTimeout(this.#waiting);
     this.signal.throwIfAborted();
     this.#phase = phase;
     this.#onProgress();
-  }
-
-  /** Begins waiting for the peer in `phase`. */
-  waitForPeer(phase: PeerPhase): void {
-    this.enter(phase);
+    if (phase === 'verify') return;
     const ms = this.#timeouts[`${phase}Ms`];
-    this.#waiting = this.#failAfter(ms, () => `the peer was silent for ${ms} ms in phase ${phase}`);
+    const message = `the peer did not get through phase ${phase} within ${ms} ms`;
+    this.#waiting = this.#failAfter(ms, () => message);
   }
 
   /** Ends the handshake with `error`, unless it was ended before. */

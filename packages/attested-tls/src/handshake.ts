@@ -1,19 +1,21 @@
 import { hostname } from 'node:os';
 import type { AttestationResult } from '@cmc/attestationreport';
-import type { StructSchema } from '@cmc/attestationreport/codec';
-import { DecodeError } from '@cmc/bytes';
 import {
   type AttestationMode,
   attests,
   modeName,
   modeNumber,
   otherRole,
-  type Role,
 } from './attestation-mode.ts';
-import { type ChannelIdentity, type KeyBinding, peerIdOf, reportNonce } from './channel-binding.ts';
-import { AttestedTlsError } from './errors.ts';
-import type { FrameChannel } from './frame-channel.ts';
-import type { HandshakeTimer } from './handshake-timer.ts';
+import { type KeyBinding, peerIdOf, reportNonce } from './channel-binding.ts';
+import {
+  decode,
+  failure,
+  type HandshakeContext,
+  peerReported,
+  receive,
+  send,
+} from './handshake-messages.ts';
 import {
   ATLS_VERSION,
   type AtlsRequest,
@@ -21,15 +23,16 @@ import {
   atlsCompleteSchema,
   atlsRequestSchema,
   atlsResponseSchema,
-  decodeMessage,
   encodeMessage,
-  isComplete,
+  MAX_CACHED_DIGESTS,
   MAX_COMPLETE_BYTES,
   MAX_REQUEST_BYTES,
 } from './messages.ts';
 import type { AttestationSettings, PeerInfo } from './options.ts';
 import { OwnDaemon } from './own-daemon.ts';
 import { describeForPeer, quotePeerText } from './reasons.ts';
+
+const HEX_DIGEST = /^(?:[0-9a-f]{2}){1,64}$/i;
 
 /** What a completed handshake established. */
 export interface Attestation {
@@ -40,19 +43,6 @@ export interface Attestation {
   readonly keyBinding: KeyBinding;
   /** Verdict on the peer; absent when the mode does not have it attested. */
   readonly result?: AttestationResult;
-}
-
-/** One TLS connection and its ends. */
-export interface HandshakeContext {
-  readonly role: Role;
-  readonly channel: FrameChannel;
-  readonly identity: ChannelIdentity;
-  /** `host:port` of this end. */
-  readonly ownAddress: string;
-  /** `host:port` of the other end. */
-  readonly peerAddress: string;
-  readonly settings: AttestationSettings;
-  readonly timer: HandshakeTimer;
 }
 
 /**
@@ -70,15 +60,25 @@ export async function exchange(context: HandshakeContext): Promise<Attestation> 
   };
   const daemon = new OwnDaemon(settings.cmc, timer);
 
-  const request = await exchangeRequests(context, daemon, peer);
-  const keyBinding = chooseBinding(request, settings);
-  const nonceOf = (prover: Role): Uint8Array => reportNonce(keyBinding, prover, mode, identity);
+  // Listening while own work goes on: a peer that gives up is noticed at once. Its message is judged
+  // when the own one is out, so that the peer can come to the same judgement by itself.
+  const [, request] = await Promise.all([
+    sendRequest(context, daemon, peer),
+    receive(context, atlsRequestSchema, MAX_REQUEST_BYTES),
+  ]);
+  checkVersion(context, request.version);
+  checkRequest(context, request);
+  const keyBinding = chooseBinding(context, request);
+  const nonceOf = (prover: typeof role): Uint8Array =>
+    reportNonce(keyBinding, prover, mode, identity);
 
   timer.enter('attest');
-  const report = attests(role, mode)
-    ? await makeReport(context, daemon, nonceOf(role), request.cached ?? [])
-    : undefined;
-  const response = await exchangeResponses(context, { report });
+  // Both at once also because two peers that first wrote large reports would block each other.
+  const [, response] = await Promise.all([
+    sendResponse(context, daemon, nonceOf(role), request.cached ?? []),
+    receiveResponse(context),
+  ]);
+  checkVersion(context, response.version);
 
   const attestation = { mode, peerId: peer.id, keyBinding };
   if (!attests(peerRole, mode)) return attestation;
@@ -88,7 +88,7 @@ export async function exchange(context: HandshakeContext): Promise<Attestation> 
 
 /** Tells the peer that this side is content, and requires that the peer is. */
 export async function complete(context: HandshakeContext): Promise<void> {
-  context.timer.waitForPeer('complete');
+  context.timer.enter('complete');
   await send(context, atlsCompleteSchema, { version: ATLS_VERSION, success: true });
   const body = await context.channel.read(MAX_COMPLETE_BYTES);
   const message = decode(context, atlsCompleteSchema, body);
@@ -102,52 +102,45 @@ export function encodeFailure(settings: AttestationSettings, error: unknown): Ui
   return encodeMessage(atlsCompleteSchema, message, settings.serialization);
 }
 
-async function exchangeRequests(
+async function sendRequest(
   context: HandshakeContext,
   daemon: OwnDaemon,
   peer: PeerInfo,
-): Promise<AtlsRequest> {
-  const { settings, timer } = context;
-  timer.enter('request');
+): Promise<void> {
+  const { mode } = context.settings;
   // Nameless peers share one entry in caches of the reference: what it holds may be another's.
-  const cached =
-    attests(peer.role, settings.mode) && peer.id !== ''
+  const { cache: cached } =
+    attests(peer.role, mode) && peer.id !== ''
       ? await daemon.call('PeerCache', (cmc, options) => cmc.peerCache({ peer: peer.id }, options))
       : { cache: [] };
-  timer.waitForPeer('request');
-  await send(context, atlsRequestSchema, {
-    version: ATLS_VERSION,
-    attest: modeNumber(settings.mode),
-    cached: cached.cache,
-    bindings: ['spki-v1'],
-  });
-  const request = await receive(context, atlsRequestSchema, MAX_REQUEST_BYTES);
-  if (request.attest !== modeNumber(settings.mode)) {
-    const message = `attestation mode is ${settings.mode} here and ${modeName(request.attest)} at the peer`;
-    throw failure(context, 'ERR_ATLS_MODE_MISMATCH', message);
-  }
-  return request;
+  const attest = modeNumber(mode);
+  const request = { version: ATLS_VERSION, attest, cached, bindings: ['spki-v1'] };
+  await send(context, atlsRequestSchema, request);
 }
 
-function chooseBinding(request: AtlsRequest, settings: AttestationSettings): KeyBinding {
+function chooseBinding(context: HandshakeContext, request: AtlsRequest): KeyBinding {
   if (request.bindings?.includes('spki-v1')) return 'spki-v1';
-  if (!settings.requireBinding) return 'exporter';
+  if (!context.settings.requireBinding) return 'exporter';
   const message = 'the peer does not offer the key binding spki-v1, which is required here';
-  throw new AttestedTlsError('ERR_ATLS_BINDING', message, { phase: 'request' });
+  throw failure(context, 'ERR_ATLS_BINDING', message);
 }
 
-async function makeReport(
+async function sendResponse(
   context: HandshakeContext,
   daemon: OwnDaemon,
   nonce: Uint8Array,
   cached: readonly string[],
-): Promise<Uint8Array> {
-  const { serialization } = context.settings;
+): Promise<void> {
+  const { mode, serialization } = context.settings;
+  if (!attests(context.role, mode)) {
+    await send(context, atlsResponseSchema, { version: ATLS_VERSION });
+    return;
+  }
   try {
-    const made = await daemon.call('Attest', (cmc, options) =>
+    const { report } = await daemon.call('Attest', (cmc, options) =>
       cmc.attest({ nonce, cached }, { ...options, serialization }),
     );
-    return made.report;
+    await send(context, atlsResponseSchema, { version: ATLS_VERSION, report });
   } catch (error) {
     // The peer waits for a Response: this one lets it end at once, with the reason.
     const response = { version: ATLS_VERSION, error: describeForPeer(error) };
@@ -156,22 +149,11 @@ async function makeReport(
   }
 }
 
-async function exchangeResponses(
-  context: HandshakeContext,
-  own: { readonly report: Uint8Array | undefined },
-): Promise<AtlsResponse> {
-  const { role, settings, timer } = context;
-  const peerSendsReport = attests(otherRole(role), settings.mode);
-  const maxBytes = peerSendsReport ? settings.maxFrameBytes : MAX_COMPLETE_BYTES;
-  timer.waitForPeer('attest');
-  // Both at once: two peers that first wrote two large reports would wait for each other for ever.
-  const [, response] = await Promise.all([
-    send(context, atlsResponseSchema, {
-      version: ATLS_VERSION,
-      ...(own.report === undefined ? {} : { report: own.report }),
-    }),
-    receive(context, atlsResponseSchema, maxBytes),
-  ]);
+async function receiveResponse(context: HandshakeContext): Promise<AtlsResponse> {
+  const { role, settings } = context;
+  const sendsReport = attests(otherRole(role), settings.mode);
+  const maxBytes = sendsReport ? settings.maxFrameBytes : MAX_COMPLETE_BYTES;
+  const response = await receive(context, atlsResponseSchema, maxBytes);
   if (response.error !== undefined) throw peerReported(context, response.error);
   return response;
 }
@@ -203,48 +185,12 @@ async function judge(
     settings.onResult(result, peer);
   } catch (cause) {
     const message = 'the onResult callback refused the peer';
-    throw new AttestedTlsError('ERR_ATLS_CALLBACK', message, { cause, phase: 'verify' });
+    throw failure(context, 'ERR_ATLS_CALLBACK', message, { cause });
   }
   const { status } = result.summary;
   if (status === 'success' || status === 'warn') return result;
   const message = `the attestation report of the peer did not pass: status ${quotePeerText(status)}`;
-  throw new AttestedTlsError('ERR_ATLS_PEER_ATTESTATION', message, { result, phase: 'verify' });
-}
-
-async function send<T>(
-  { channel, settings }: HandshakeContext,
-  schema: StructSchema<T>,
-  message: T,
-): Promise<void> {
-  await channel.write(encodeMessage(schema, message, settings.serialization));
-}
-
-/** The message that is due. A Complete in its place is the peer giving up. */
-async function receive<T extends { readonly version: string }>(
-  context: HandshakeContext,
-  schema: StructSchema<T>,
-  maxBytes: number,
-): Promise<T> {
-  const body = await context.channel.read(Math.min(maxBytes, context.settings.maxFrameBytes));
-  if (isComplete(body)) {
-    const early = decode(context, atlsCompleteSchema, body);
-    if (!early.success) throw peerReported(context, early.error);
-    throw failure(context, 'ERR_ATLS_PROTOCOL', `the peer completed before ${schema.name}`);
-  }
-  const message = decode(context, schema, body);
-  checkVersion(context, message.version);
-  return message;
-}
-
-function decode<T>(context: HandshakeContext, schema: StructSchema<T>, body: Uint8Array): T {
-  try {
-    return decodeMessage(schema, body);
-  } catch (cause) {
-    if (!(cause instanceof DecodeError)) throw cause;
-    const message = `the peer sent what is no ${schema.name}`;
-    const { phase } = context.timer;
-    throw new AttestedTlsError('ERR_ATLS_PROTOCOL', message, { cause, phase });
-  }
+  throw failure(context, 'ERR_ATLS_PEER_ATTESTATION', message, { result });
 }
 
 function checkVersion(context: HandshakeContext, version: string): void {
@@ -254,17 +200,17 @@ function checkVersion(context: HandshakeContext, version: string): void {
   throw failure(context, 'ERR_ATLS_VERSION', message);
 }
 
-function peerReported(context: HandshakeContext, text: string | undefined): AttestedTlsError {
-  const reason = quotePeerText(text ?? '');
-  const { phase } = context.timer;
-  const message = `the peer gave up: ${reason}`;
-  return new AttestedTlsError('ERR_ATLS_PEER_REPORTED', message, { reason, phase });
-}
-
-function failure(
-  { timer }: HandshakeContext,
-  code: 'ERR_ATLS_MODE_MISMATCH' | 'ERR_ATLS_PROTOCOL' | 'ERR_ATLS_VERSION',
-  message: string,
-): AttestedTlsError {
-  return new AttestedTlsError(code, message, { phase: timer.phase });
+function checkRequest(context: HandshakeContext, { attest, cached = [] }: AtlsRequest): void {
+  const { mode } = context.settings;
+  if (attest !== modeNumber(mode)) {
+    const message = `attestation mode is ${mode} here and ${modeName(attest)} at the peer`;
+    throw failure(context, 'ERR_ATLS_MODE_MISMATCH', message);
+  }
+  if (cached.length > MAX_CACHED_DIGESTS) {
+    const message = `the peer lists ${cached.length} cached digests, at most ${MAX_CACHED_DIGESTS} are allowed`;
+    throw failure(context, 'ERR_ATLS_LIMIT', message);
+  }
+  if (!cached.every((digest) => HEX_DIGEST.test(digest))) {
+    throw failure(context, 'ERR_ATLS_PROTOCOL', 'the peer lists a cached digest that is not hex');
+  }
 }

@@ -20,8 +20,10 @@ import { DecodeError } from '@cmc/bytes';
 /** Version of the attestation protocol that this package speaks; there is no negotiation. */
 export const ATLS_VERSION = '1.3.0';
 
-/** Largest Request: room for about 15,000 digests of cached metadata. */
+/** Largest Request: room for all digests, in hex, and what else may be in it. */
 export const MAX_REQUEST_BYTES: number = 1024 * 1024;
+/** Digests of cached metadata in a Request; daemons take no more. */
+export const MAX_CACHED_DIGESTS = 4096;
 /** Largest Complete, and largest Response of a peer that has no report to send. */
 export const MAX_COMPLETE_BYTES: number = 64 * 1024;
 

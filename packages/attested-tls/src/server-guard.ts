@@ -23,7 +23,7 @@ export class ServerGuard {
   readonly #options: ServerGuardOptions;
   readonly #maxUnattested: number;
   /** Connections on the way, by their transport, the one without progress for longest first. */
-  readonly #unattested = new Map<Duplex, HandshakeTimer | undefined>();
+  readonly #unattested = new Map<Duplex, HandshakeTimer>();
 
   constructor(options: ServerGuardOptions) {
     const { maxUnattested = DEFAULT_MAX_UNATTESTED } = options;
@@ -34,23 +34,31 @@ export class ServerGuard {
     this.#maxUnattested = maxUnattested;
   }
 
-  /** A transport connection came in; TLS begins. */
-  accept(transport: Duplex): void {
+  /** A connection came in; TLS begins. */
+  accept(transport: Duplex): HandshakeTimer {
     if (this.#unattested.size >= this.#maxUnattested) this.#dropSlowest();
-    this.#unattested.set(transport, undefined);
-    transport.once('close', () => this.#unattested.delete(transport));
+    const timer: HandshakeTimer = new HandshakeTimer(this.#options.settings.timeouts, () => {
+      // One that is closed already must not come back.
+      if (this.#unattested.delete(transport)) this.#unattested.set(transport, timer);
+    });
+    this.#unattested.set(transport, timer);
+    transport.once('close', () => {
+      this.#unattested.get(transport)?.stop();
+      this.#unattested.delete(transport);
+    });
+    timer.enter('tls');
+    timer.signal.addEventListener('abort', () => {
+      // Later phases tell the peer why, and close.
+      if (timer.phase === 'tls') transport.destroy();
+    });
+    return timer;
   }
 
   /** TLS is established; attestation begins. */
   attest(socket: TLSSocket): void {
     const { settings, onAttested, onError } = this.#options;
     const transport = transportOf(socket);
-    if (!this.#unattested.has(transport)) this.accept(transport);
-    const timer: HandshakeTimer = new HandshakeTimer(settings.timeouts, () => {
-      // A transport that is closed already must not come back.
-      if (this.#unattested.delete(transport)) this.#unattested.set(transport, timer);
-    });
-    this.#unattested.set(transport, timer);
+    const timer = this.#unattested.get(transport) ?? this.accept(transport);
     attestSocket(socket, { role: 'server', settings, timer }).then(
       (attested) => {
         this.#unattested.delete(transport);
@@ -63,17 +71,16 @@ export class ServerGuard {
 
   /** Ends the handshakes that are not over yet. */
   close(): void {
-    for (const [transport, timer] of this.#unattested) {
-      if (timer === undefined) transport.destroy();
-      else timer.fail(new AttestedTlsError('ERR_ATLS_CLOSED', 'the server is closing'));
+    for (const timer of this.#unattested.values()) {
+      timer.fail(new AttestedTlsError('ERR_ATLS_CLOSED', 'the server is closing'));
     }
   }
 
   #dropSlowest(): void {
     for (const [transport, timer] of this.#unattested) {
       this.#unattested.delete(transport);
-      const message = `more than ${this.#maxUnattested} peers are not attested yet, this one was the slowest`;
-      timer?.fail(new AttestedTlsError('ERR_ATLS_LIMIT', message));
+      const message = `the slowest of ${this.#maxUnattested} peers that are not attested yet had to go`;
+      timer.fail(new AttestedTlsError('ERR_ATLS_LIMIT', message));
       transport.destroy();
       return;
     }

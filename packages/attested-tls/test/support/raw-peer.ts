@@ -1,0 +1,205 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net';
+import {
+  type ConnectionOptions,
+  connect as connectTls,
+  createServer as createTlsServer,
+  type Server,
+  type TLSSocket,
+  type TlsOptions,
+} from 'node:tls';
+import * as cborg from 'cborg';
+import { fakeReport } from './fake-cmc.ts';
+import { clientIdentity, serverIdentity, trusted } from './pki.ts';
+
+/**
+ * The other side of the protocol, written from its specification and with codecs of others: frames,
+ * messages in JSON and CBOR, exporter. It does what a test tells it, good or bad.
+ */
+export type Encoding = 'json' | 'cbor';
+export type MessageKind = 'request' | 'response' | 'complete';
+export interface RawMessage {
+  readonly version?: string;
+  readonly attest?: number;
+  readonly cached?: readonly string[];
+  readonly bindings?: readonly string[];
+  readonly report?: Uint8Array;
+  readonly error?: string;
+  readonly success?: boolean;
+}
+
+const CBOR_KEYS: Record<MessageKind, Record<string, number>> = {
+  request: { version: 0, attest: 1, cached: 2, extendedReport: 3, bindings: 16 },
+  response: { version: 0, error: 1, report: 2 },
+  complete: { version: 0, success: 1, error: 2 },
+};
+
+export function encodeRaw(kind: MessageKind, message: RawMessage, encoding: Encoding): Uint8Array {
+  const members = Object.entries(message);
+  if (encoding === 'cbor') {
+    return cborg.encode(new Map(members.map(([name, value]) => [CBOR_KEYS[kind][name], value])));
+  }
+  const text = members.map(([name, value]): [string, unknown] => [
+    name,
+    value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value,
+  ]);
+  return Buffer.from(JSON.stringify(Object.fromEntries(text)));
+}
+
+export function decodeRaw(kind: MessageKind, body: Uint8Array): RawMessage {
+  if (body[0] === 0x7b) {
+    const { report, ...members } = JSON.parse(Buffer.from(body).toString());
+    return { ...members, ...(report && { report: new Uint8Array(Buffer.from(report, 'base64')) }) };
+  }
+  const map = cborg.decode(body, { useMaps: true }) as Map<number, unknown>;
+  const names = Object.entries(CBOR_KEYS[kind]);
+  return Object.fromEntries(
+    [...map].map(([key, value]) => [names.find(([, number]) => number === key)?.[0], value]),
+  );
+}
+
+export function frame(body: Uint8Array): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(body.length);
+  return Buffer.concat([length, body]);
+}
+
+export class RawPeer {
+  readonly socket: TLSSocket;
+  /** What is below TLS. */
+  readonly transport: Socket;
+  readonly role: 'client' | 'server';
+  encoding: Encoding = 'cbor';
+  #buffer = Buffer.alloc(0);
+  #wake = (): void => {};
+  #ended = false;
+
+  constructor(socket: TLSSocket, transport: Socket, role: 'client' | 'server') {
+    this.socket = socket;
+    this.transport = transport;
+    this.role = role;
+    transport.on('error', () => {});
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      this.#buffer = Buffer.concat([this.#buffer, chunk]);
+      this.#wake();
+    });
+    socket.on('close', () => {
+      this.#ended = true;
+      this.#wake();
+    });
+    socket.on('end', () => {
+      this.#ended = true;
+      this.#wake();
+    });
+  }
+
+  get otherRole(): 'client' | 'server' {
+    return this.role === 'client' ? 'server' : 'client';
+  }
+
+  exporter(role: 'client' | 'server'): Uint8Array {
+    const label = `EXPORTER-CMC-Attestation-${role === 'client' ? 'Client' : 'Server'}`;
+    return new Uint8Array(this.socket.exportKeyingMaterial(32, label, Buffer.alloc(0)));
+  }
+
+  write(bytes: Uint8Array): void {
+    this.socket.write(bytes);
+  }
+
+  send(kind: MessageKind, message: RawMessage): void {
+    this.write(frame(encodeRaw(kind, { version: '1.3.0', ...message }, this.encoding)));
+  }
+
+  /** Next `size` bytes; fewer when the connection ends before. */
+  async read(size: number): Promise<Buffer> {
+    while (this.#buffer.length < size && !this.#ended) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    const bytes = this.#buffer.subarray(0, size);
+    this.#buffer = this.#buffer.subarray(size);
+    return bytes;
+  }
+
+  /** Body of the next frame, `undefined` when the connection ends before. */
+  async receiveBody(): Promise<Buffer | undefined> {
+    const length = await this.read(4);
+    if (length.length < 4) return undefined;
+    return await this.read(length.readUInt32BE());
+  }
+
+  async receive(kind: MessageKind): Promise<RawMessage | undefined> {
+    const body = await this.receiveBody();
+    return body && decodeRaw(kind, body);
+  }
+
+  /** Everything until the end of the connection. */
+  async drain(): Promise<Buffer> {
+    return await this.read(Number.POSITIVE_INFINITY);
+  }
+
+  /** Own report as the reference makes it: bound to the exporter of the own role. */
+  report(name?: string): Uint8Array {
+    return fakeReport(this.exporter(this.role), name);
+  }
+
+  /** A good handshake as the reference does it. Returns what the other side said. */
+  async handshake(attest: number, sendsReport: boolean): Promise<readonly unknown[]> {
+    this.send('request', { attest });
+    const request = await this.receive('request');
+    this.send('response', sendsReport ? { report: this.report() } : {});
+    const response = await this.receive('response');
+    this.send('complete', { success: true });
+    const complete = await this.receive('complete');
+    return [request, response, complete];
+  }
+}
+
+/** A raw client that has completed TLS with a server of ours. */
+export async function dialRaw(
+  server: { address(): unknown },
+  options: ConnectionOptions = clientIdentity,
+): Promise<RawPeer> {
+  const { port } = server.address() as AddressInfo;
+  const transport = connectTcp({ host: '127.0.0.1', port });
+  await once(transport, 'connect');
+  const tls = { host: '127.0.0.1', ...trusted, ...options };
+  const socket = connectTls({ ...tls, socket: transport });
+  const peer = new RawPeer(socket, transport, 'client');
+  await once(socket, 'secureConnect');
+  return peer;
+}
+
+export interface RawServer {
+  readonly port: number;
+  readonly server: Server;
+  /** The next client, after TLS. */
+  accept(): Promise<RawPeer>;
+}
+
+/** A raw server for clients of ours. */
+export async function listenRaw(options: TlsOptions = {}): Promise<RawServer> {
+  const waiting: RawPeer[] = [];
+  let wake = (): void => {};
+  const server = createTlsServer({ ...serverIdentity, ...trusted, ...options }, (socket) => {
+    waiting.push(new RawPeer(socket, Reflect.get(socket, '_parent'), 'server'));
+    wake();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    server,
+    port: (server.address() as AddressInfo).port,
+    async accept() {
+      for (;;) {
+        const peer = waiting.shift();
+        if (peer !== undefined) return peer;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    },
+  };
+}
