@@ -33,7 +33,7 @@ async function readCa(config: CmcdConfig): Promise<Signer> {
       certificateChain.push(raw);
     }
   }
-  const privateKey = (await readSettingFile(enrollmentCaKey, 'enrollmentCaKey')).toString('utf8');
+  const privateKey = await readSettingFile(enrollmentCaKey, 'enrollmentCaKey');
   try {
     return softwareSigner({ privateKey, certificateChain });
   } catch (cause) {

@@ -1,4 +1,4 @@
-import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto';
+import { randomUUID, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import type { TlsKeyConfig } from '@cmc/api';
 import type { SignatureAlgorithm, Signer, WaitOptions } from '@cmc/attestationreport';
@@ -138,7 +138,7 @@ class SoftwareKeyManager implements KeyManager {
     if (stored === undefined) throw new CmcdError('ERR_KEY_UNKNOWN', 'there is no such TLS key');
     try {
       const certificates = splitPem(stored.certificates);
-      const signer = softwareSigner({ privateKey: createPrivateKey(stored.privateKey) });
+      const signer = softwareSigner({ privateKey: stored.privateKey });
       assertLeaf(new X509Certificate(certificates[0] ?? ''), signer.publicKey);
       return { signer, certificates };
     } catch (cause) {

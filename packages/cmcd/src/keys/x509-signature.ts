@@ -41,8 +41,10 @@ export async function signStructure(
   options: WaitOptions = {},
 ): Promise<Uint8Array> {
   const { algorithm, form } = formOf(signer);
-  const digest = createHash(form.hash).update(encodeBlock(body)).digest();
-  const raw = await signer.signDigest(new Uint8Array(digest), algorithm, options);
+  const message = encodeBlock(body);
+  const raw = signer.signMessage
+    ? await signer.signMessage(message, algorithm, options)
+    : await signer.signDigest(digestOf(message, form.hash), algorithm, options);
   const signature = algorithm.startsWith('ES') ? ecdsaDer(raw) : raw;
   return encodeBlock(sequence(body, signatureAlgorithm(signer), bitString(signature)));
 }
@@ -56,4 +58,8 @@ function formOf(signer: Signer): { algorithm: SignatureAlgorithm; form: Signatur
     'ERR_ENROLL_REQUEST',
     `key: expected one for ${[...FORMS.keys()].join(', ')}, got ${signer.algorithms.join(', ')}`,
   );
+}
+
+function digestOf(message: Uint8Array, hash: string): Uint8Array {
+  return new Uint8Array(createHash(hash).update(message).digest());
 }

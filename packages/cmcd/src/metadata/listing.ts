@@ -17,13 +17,19 @@ const ENTITIES: Readonly<Record<string, string>> = Object.freeze({
  * @throws {CmcdError} ERR_METADATA_FORMAT no such element, or a name that leaves the directory
  */
 export function parseListing(html: string): readonly string[] {
-  const list = /<pre>(.*?)<\/pre>/s.exec(html)?.[1];
-  if (list === undefined) {
+  const start = html.indexOf('<pre>');
+  const end = html.indexOf('</pre>', start);
+  if (start < 0 || end < 0) {
     throw new CmcdError('ERR_METADATA_FORMAT', 'directory listing: expected a <pre> element');
   }
-  return [...list.matchAll(/<a\s[^>]*>([^<]*)<\/a>/g)].map(([, text]) =>
-    checkedName(unescaped(text ?? '').replace(/\/$/, '')),
-  );
+  // Each part is what stands behind one `<`: a tag and the text up to the next tag. Splitting stays
+  // linear in the length, which a regular expression over all of it would not.
+  return html
+    .slice(start, end)
+    .split('<')
+    .filter((part) => /^a\s/.test(part))
+    .map((part) => part.slice(part.indexOf('>') + 1))
+    .map((text) => checkedName(unescaped(text).replace(/\/$/, '')));
 }
 
 function unescaped(text: string): string {

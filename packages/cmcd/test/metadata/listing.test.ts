@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { MAX_LISTING_BYTES } from '../../src/metadata/limits.ts';
 import { parseListing } from '../../src/metadata/listing.ts';
 
 describe('parseListing', () => {
@@ -17,6 +18,23 @@ describe('parseListing', () => {
 
   test('gives nothing for an empty directory', () => {
     expect(parseListing('<pre>\n</pre>\n')).toStrictEqual([]);
+  });
+
+  test.each([
+    ['lists', '<pre>'],
+    ['links', '<a '],
+    ['texts', '<a>'],
+    ['entities', '&amp'],
+  ])('takes linear time for %s that never end', (_, text) => {
+    const count = Math.floor(MAX_LISTING_BYTES / text.length);
+    const start = performance.now();
+    expect(() => parseListing(`<pre>${text.repeat(count)}`)).toThrow();
+    try {
+      parseListing(`<pre>${text.repeat(count)}</pre>`);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'ERR_METADATA_FORMAT' });
+    }
+    expect(performance.now() - start).toBeLessThan(2000);
   });
 
   test.each([
