@@ -43,7 +43,10 @@ export function encodeCbor(value: CborValue): Uint8Array {
 }
 
 /** The next item of `reader`, whatever it is. */
-export function readCborItem(reader: CborReader, options: DecodeCborOptions = {}): CborValue {
+export function readCborItem(
+  reader: CborReader,
+  options: DecodeCborOptions = reader.options,
+): CborValue {
   switch (reader.peekMajor()) {
     case MAJOR.unsigned:
     case MAJOR.negative:

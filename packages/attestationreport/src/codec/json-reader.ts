@@ -5,6 +5,7 @@ import type { DecodeOptions } from './limits.ts';
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const HEX4 = /[0-9A-Fa-f]{4}/y;
+const CUT_ESCAPE = /^\\(?:u[0-9A-Fa-f]{0,3})?$/;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const ESCAPES: ReadonlyMap<string, string> = new Map([
   ['"', '"'],
@@ -18,6 +19,9 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
 ]);
 const MIN_INT64 = -(2n ** 63n);
 const MAX_UINT64 = 2n ** 64n - 1n;
+/** What the end of the text can cut in two. */
+const WORDS = ['null', 'true', 'false', '-0'];
+const MAX_WORD = 6;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const SPACE = 0x20;
@@ -240,7 +244,10 @@ export class JsonReader extends Cursor {
     }
     HEX4.lastIndex = this.position + 2;
     const digits = kind === 'u' ? HEX4.exec(this.#text)?.[0] : undefined;
-    if (digits === undefined) this.fail('ERR_DECODE_FORMAT', 'unknown escape in a string');
+    if (digits === undefined) {
+      const isCut = CUT_ESCAPE.test(this.#text.slice(this.position, this.position + 6));
+      this.fail(isCut ? 'ERR_DECODE_TRUNCATED' : 'ERR_DECODE_FORMAT', 'no escape of JSON');
+    }
     this.position += 6;
     return String.fromCharCode(Number.parseInt(digits, 16));
   }
@@ -274,10 +281,11 @@ export class JsonReader extends Cursor {
   }
 
   #unexpected(expected: string): never {
-    if (this.position >= this.#text.length) {
+    const rest = this.#text.slice(this.position, this.position + MAX_WORD);
+    if (WORDS.some((word) => word.startsWith(rest))) {
       this.fail('ERR_DECODE_TRUNCATED', `expected ${expected}, got the end`);
     }
-    const got = this.#text.charAt(this.position);
+    const got = rest.charAt(0);
     // A value of another type is a different fault than text that is no JSON at all.
     const startsValue = /[[{"\-0-9tfn]/.test(got);
     return this.fail(

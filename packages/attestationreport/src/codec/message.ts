@@ -2,7 +2,7 @@ import { ByteWriter, DecodeError, encodeUtf8 } from '@cmc/bytes';
 import type { JsonValue } from '../types/report.ts';
 import type { Serialization } from '../types/serialization.ts';
 import { decodeCbor } from './cbor.ts';
-import { CborReader } from './cbor-reader.ts';
+import { CborReader, MAJOR } from './cbor-reader.ts';
 import { JsonReader } from './json-reader.ts';
 import type { DecodeOptions } from './limits.ts';
 import type { StructSchema } from './struct.ts';
@@ -63,25 +63,25 @@ export function parseJson(bytes: Uint8Array, options: DecodeOptions = {}): JsonV
  * (not necessarily canonical). @throws {DecodeError} neither
  */
 export function detectSerialization(bytes: Uint8Array, options: DecodeOptions = {}): Serialization {
-  const failure = failureOf(() => parseJson(bytes, options));
-  if (failure === undefined) return 'json';
-  if (failureOf(() => decodeCbor(bytes, { ...options, canonical: false })) === undefined) {
-    return 'cbor';
-  }
-  // Text that is no JSON can be an integer or a string of CBOR, but what was meant is JSON.
-  throw failure;
+  const isText = (bytes[0] ?? 0) < 0x80;
+  const jsonFailure = isText ? failureOf(() => parseJson(bytes, options)) : undefined;
+  if (isText && jsonFailure === undefined) return 'json';
+  const cborFailure = failureOf(() => decodeCbor(bytes, { ...options, canonical: false }));
+  if (cborFailure === undefined) return 'cbor';
+  throw jsonFailure ?? cborFailure;
 }
 
 /**
  * As {@link detectSerialization} for bytes that must hold an object or map, which the first byte
- * tells apart: no JSON text begins with a map head, no CBOR map with white space or a brace.
+ * tells apart: no JSON object begins as CBOR maps and tags do.
  */
 function detectStruct(bytes: Uint8Array, name: string): Serialization {
   const first = bytes[0];
-  if (first === undefined) {
-    throw new DecodeError('ERR_DECODE_TRUNCATED', 'no bytes', { path: [name], offset: 0 });
-  }
-  return first < 0x80 ? 'json' : 'cbor';
+  const at = { path: [name], offset: 0 };
+  if (first === undefined) throw new DecodeError('ERR_DECODE_TRUNCATED', 'no bytes', at);
+  if (first < 0x80) return 'json';
+  if (first >> 5 === MAJOR.map || first >> 5 === MAJOR.tag) return 'cbor';
+  throw new DecodeError('ERR_DECODE_FORMAT', 'neither a JSON object nor a CBOR map', at);
 }
 
 function failureOf(decode: () => unknown): DecodeError | undefined {
