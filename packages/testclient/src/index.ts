@@ -1,1 +1,3 @@
-export {};
+export { createProgram } from './program.ts';
+export type { TestclientSettings } from './settings.ts';
+export { testclientSchema } from './settings.ts';
