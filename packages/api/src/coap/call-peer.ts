@@ -5,8 +5,8 @@ import { DecodeError } from '@cmc/bytes';
 import { ApiError } from '../errors.ts';
 import { MAX_MESSAGE_BYTES } from '../limits.ts';
 import { exchange, type WholeRequest, type WholeResponse } from './block-client.ts';
+import { type Peer, plainBytes } from './datagram.ts';
 import type { TransmissionParameters } from './parameters.ts';
-import type { Peer } from './peer.ts';
 import { Requester } from './requester.ts';
 
 export interface CallPeerOptions {
@@ -38,7 +38,7 @@ export async function callPeer(
   signal.addEventListener('abort', onAbort);
   socket.on('message', (datagram) => {
     onAnswer();
-    requester.receive(datagram);
+    requester.receive(plainBytes(datagram));
   });
   try {
     // Connected: the kernel passes on what this peer sends, and says so when nobody is there.

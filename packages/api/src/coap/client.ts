@@ -8,15 +8,15 @@ import {
   type Transport,
   type TransportCallOptions,
 } from '../client.ts';
-import { decodeResponse } from '../codec.ts';
+import { assertRequestSize, decodeResponse } from '../codec.ts';
 import { ApiError, remoteError } from '../errors.ts';
 import type { Operation } from '../operations.ts';
 import type { WholeRequest, WholeResponse } from './block-client.ts';
 import { callPeer } from './call-peer.ts';
 import { CODE, formatCode } from './codes.ts';
+import { createPeer } from './datagram.ts';
 import { CONTENT_FORMAT, OPTION, textOption, uintOption } from './options.ts';
 import type { TransmissionParameters } from './parameters.ts';
-import { createPeer } from './peer.ts';
 
 export type { TransmissionParameters } from './parameters.ts';
 
@@ -62,6 +62,8 @@ class CoapTransport implements Transport {
     { signal, serialization }: TransportCallOptions,
   ): Promise<Response> {
     const contentFormat = serialization === 'json' ? CONTENT_FORMAT.JSON : CONTENT_FORMAT.CBOR;
+    const payload = operation.request.encode(request, serialization);
+    assertRequestSize(operation, payload.length);
     const whole = {
       code: CODE.POST,
       token: randomBytes(TOKEN_BYTES),
@@ -69,7 +71,7 @@ class CoapTransport implements Transport {
         textOption(OPTION.URI_PATH, operation.name),
         uintOption(OPTION.CONTENT_FORMAT, contentFormat),
       ],
-      payload: operation.request.encode(request, serialization),
+      payload,
     };
     const response = await this.#send(whole, signal);
     if (response.code !== CODE.CONTENT) {

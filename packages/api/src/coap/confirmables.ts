@@ -1,7 +1,7 @@
 import { ApiError } from '../errors.ts';
+import type { Peer } from './datagram.ts';
 import type { CoapMessage } from './message.ts';
 import { MAX_OUTSTANDING, type TransmissionParameters } from './parameters.ts';
-import type { Peer } from './peer.ts';
 
 /** A confirmable message to send. */
 export interface Confirmable {
@@ -70,9 +70,11 @@ export class Confirmables {
     });
   }
 
-  /** Ends the message that `messageId` acknowledges; any other is ignored. */
-  acknowledge(peer: Peer, messageId: number, message: CoapMessage | undefined): void {
-    this.#take(peer, messageId)?.resolve(message);
+  /** Ends the message that `messageId` acknowledges; false if there is none. */
+  acknowledge(peer: Peer, messageId: number, message: CoapMessage | undefined): boolean {
+    const outstanding = this.#take(peer, messageId);
+    outstanding?.resolve(message);
+    return outstanding !== undefined;
   }
 
   /** Ends the message that the peer refused. */

@@ -1,6 +1,7 @@
 import { toHex } from '@cmc/bytes';
 import { CODE, isRequest, isResponse } from './codes.ts';
 import { type Acknowledgement, Confirmables } from './confirmables.ts';
+import type { Peer } from './datagram.ts';
 import {
   type CoapMessage,
   type CoapOption,
@@ -9,7 +10,6 @@ import {
   type MessageType,
 } from './message.ts';
 import { DEFAULT_TRANSMISSION, type TransmissionParameters } from './parameters.ts';
-import type { Peer } from './peer.ts';
 import { RecentMessages } from './recent-messages.ts';
 
 /** A message without what this layer adds. */
@@ -20,7 +20,11 @@ export interface Draft {
   readonly payload: Uint8Array;
 }
 
-/** A request, or a response that did not come in an acknowledgement. */
+/**
+ * A request, or a response that did not come in an acknowledgement. A request of type `ack` also
+ * acknowledged a response: clients of the reference ask for the next block in that way, and expect
+ * it in a confirmable message.
+ */
 export interface Incoming {
   readonly message: CoapMessage;
   readonly peer: Peer;
@@ -129,18 +133,19 @@ export class MessageLayer {
 
   #receiveAcknowledgement(message: CoapMessage, peer: Peer): void {
     const { code, messageId } = message;
-    if (code === CODE.EMPTY) this.#confirmables.acknowledge(peer, messageId, undefined);
-    else if (isResponse(code)) this.#confirmables.acknowledge(peer, messageId, message);
+    const response = isResponse(code) ? message : undefined;
+    if (response === undefined && code !== CODE.EMPTY && !isRequest(code)) return;
+    const acknowledged = this.#confirmables.acknowledge(peer, messageId, response);
+    if (acknowledged && isRequest(code)) this.#options.onMessage(incoming(message, peer));
   }
 
   #receiveOnce(message: CoapMessage, peer: Peer): void {
-    // The token is in there because a new socket may get the port of an old one.
-    const id = `${peer.key} ${message.messageId} ${toHex(message.token)}`;
-    if (this.#recent.add(id)) {
-      this.#options.onMessage({ message, peer, id });
+    const received = incoming(message, peer);
+    if (this.#recent.add(received.id)) {
+      this.#options.onMessage(received);
       return;
     }
-    const reply = this.#recent.reply(id);
+    const reply = this.#recent.reply(received.id);
     if (reply !== undefined) this.#options.send(reply, peer);
   }
 
@@ -164,6 +169,11 @@ export class MessageLayer {
     this.#nextMessageId = (messageId + 1) & 0xffff;
     return messageId;
   }
+}
+
+function incoming(message: CoapMessage, peer: Peer): Incoming {
+  // The token is in there because a new socket may get the port of an old one.
+  return { message, peer, id: `${peer.key} ${message.messageId} ${toHex(message.token)}` };
 }
 
 function emptyMessage(type: MessageType, messageId: number): CoapMessage {

@@ -3,10 +3,10 @@ import { ApiError, errorText } from '../errors.ts';
 import { Running } from '../running.ts';
 import { BlockServer, type ServerResponse } from './block-server.ts';
 import { CODE, formatCode, isRequest } from './codes.ts';
-import { type Incoming, MessageLayer } from './message-layer.ts';
+import type { Peer } from './datagram.ts';
+import { type Draft, type Incoming, MessageLayer } from './message-layer.ts';
 import { CONTENT_FORMAT, isCritical, OPTION, uriPath } from './options.ts';
 import { MAX_CALL_BYTES, PIGGYBACK_MS, type TransmissionParameters } from './parameters.ts';
-import type { Peer } from './peer.ts';
 import { refuse } from './server-message.ts';
 
 export interface RequestServerOptions {
@@ -87,8 +87,8 @@ export class RequestServer {
       this.#refuse(incoming, CODE.METHOD_NOT_ALLOWED, 'expected POST');
     } else {
       const received = this.#blocks.receive(incoming, maxRequestBytes);
-      if ('reply' in received) this.#layer.reply(incoming, received.reply);
-      else this.#start(incoming, received.body);
+      if ('body' in received) this.#start(incoming, received.body);
+      else this.#reply(incoming, received.reply);
     }
   }
 
@@ -111,15 +111,8 @@ export class RequestServer {
     clearTimeout(timer);
     if (this.#closed) return;
     const draft = this.#blocks.respond(incoming, response);
-    if (!acknowledged) {
-      this.#layer.reply(incoming, draft);
-      return;
-    }
-    try {
-      await this.#layer.confirm(draft, incoming.peer).acknowledged;
-    } catch (error) {
-      this.#logger.debug({ peer: incoming.peer.key, error }, 'CoAP response not delivered');
-    }
+    if (acknowledged) await this.#confirm(incoming, draft);
+    else this.#reply(incoming, draft);
   }
 
   async #call(incoming: Incoming, body: Uint8Array): Promise<ServerResponse> {
@@ -138,6 +131,23 @@ export class RequestServer {
 
   #refuse(incoming: Incoming, code: number, text: string): void {
     this.#logger.debug({ peer: incoming.peer.key, code: formatCode(code) }, text);
-    this.#layer.reply(incoming, refuse(incoming.message, code, text));
+    this.#reply(incoming, refuse(incoming.message, code, text));
+  }
+
+  #reply(incoming: Incoming, draft: Draft): void {
+    if (incoming.message.type === 'ack') {
+      void this.#exchanges.track(this.#confirm(incoming, draft));
+    } else {
+      this.#layer.reply(incoming, draft);
+    }
+  }
+
+  /** Sends a response in a message of its own. */
+  async #confirm(incoming: Incoming, draft: Draft): Promise<void> {
+    try {
+      await this.#layer.confirm(draft, incoming.peer).acknowledged;
+    } catch (error) {
+      this.#logger.debug({ peer: incoming.peer.key, error }, 'CoAP response not delivered');
+    }
   }
 }

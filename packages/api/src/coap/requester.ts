@@ -1,6 +1,7 @@
 import { equalBytes } from '@cmc/bytes';
 import { ApiError } from '../errors.ts';
 import { isResponse } from './codes.ts';
+import type { Peer } from './datagram.ts';
 import type { CoapMessage } from './message.ts';
 import {
   type Draft,
@@ -9,7 +10,6 @@ import {
   type MessageLayerOptions,
   type Sent,
 } from './message-layer.ts';
-import type { Peer } from './peer.ts';
 
 export type RequesterOptions = Omit<MessageLayerOptions, 'onMessage'> & { readonly peer: Peer };
 

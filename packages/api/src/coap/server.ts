@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import type { Serialization } from '@cmc/attestationreport';
 import { formatAddress, isLoopback, parseAddress } from '../addresses.ts';
 import {
@@ -18,9 +19,9 @@ import { localAddress } from '../listen.ts';
 import { type AnyOperation, allOperations } from '../operations.ts';
 import type { ServerResponse } from './block-server.ts';
 import { CODE } from './codes.ts';
+import { createPeer, plainBytes } from './datagram.ts';
 import { CONTENT_FORMAT } from './options.ts';
 import { MAX_DIAGNOSTIC_BYTES, type TransmissionParameters } from './parameters.ts';
-import { createPeer } from './peer.ts';
 import { RequestServer } from './request-server.ts';
 
 export type { TransmissionParameters } from './parameters.ts';
@@ -54,6 +55,9 @@ export async function serveCoap(cmc: Cmc, options: CoapServeOptions): Promise<Ap
   const socket = createSocket({
     type: isIPv6(host) ? 'udp6' : 'udp4',
     recvBufferSize: RECEIVE_BUFFER_BYTES,
+    // Peers are known by their addresses. Answering at once also hands a datagram to the kernel
+    // before `send` returns, so that nothing is lost when the socket closes right after it.
+    lookup: (address, _options, callback) => callback(null, address, isIPv6(address) ? 6 : 4),
   });
   const server = new RequestServer({
     resources,
@@ -63,7 +67,8 @@ export async function serveCoap(cmc: Cmc, options: CoapServeOptions): Promise<Ap
     send: (datagram, peer) => socket.send(datagram, peer.port, peer.address),
   });
   socket.on('message', (datagram, from) => {
-    if (isLoopback(from.address)) server.receive(datagram, createPeer(from.address, from.port));
+    if (!isLoopback(from.address)) return;
+    server.receive(plainBytes(datagram), createPeer(from.address, from.port));
   });
   await bind(socket, host, port);
   socket.on('error', (error) => logger.warn({ error }, 'CoAP socket failed'));
@@ -75,6 +80,8 @@ export async function serveCoap(cmc: Cmc, options: CoapServeOptions): Promise<Ap
     stop: () => {},
     idle: () => server.idle(),
     destroy: async () => {
+      // Calls that were aborted just now are answered before the loop turns.
+      await setImmediate();
       server.close();
       const closed = once(socket, 'close');
       socket.close();

@@ -9,16 +9,11 @@ import { Requester } from '../../src/coap/requester.ts';
 import { arrivals, CLIENT, FAULTLESS, type LinkFaults, SERVER, seededRandom } from './link.ts';
 
 export interface PairOptions {
-  readonly handle?: (
-    path: string,
-    body: Uint8Array,
-    signal: AbortSignal,
-  ) => Promise<ServerResponse>;
+  readonly handle?: (path: string, body: Uint8Array) => Promise<ServerResponse>;
   readonly faults?: LinkFaults;
   readonly seed?: number;
   readonly maxRequestBytes?: number;
   readonly maxResponseBytes?: number;
-  readonly maxCalls?: number;
 }
 
 /** What a pair of endpoints sent each other, and the calls that the server got. */
@@ -50,11 +45,10 @@ export function createPair(options: PairOptions = {}): Pair {
   };
   const server = new RequestServer({
     resources: new Map([['/Echo', options.maxRequestBytes ?? 1 << 24]]),
-    handle: (path, body, signal) => {
+    handle: (path, body) => {
       calls.push({ path, body });
-      return handle(path, body, signal);
+      return handle(path, body);
     },
-    maxCalls: options.maxCalls ?? 16,
     send: (datagram) => {
       toClient.push(decodeMessage(datagram));
       deliver(datagram, (copy) => requester.receive(copy));

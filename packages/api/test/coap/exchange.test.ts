@@ -98,21 +98,6 @@ describe('one exchange', () => {
     expect(pair.toServer.filter((m) => m.type === 'ack')).toHaveLength(1);
   });
 
-  test('calls that are too many are refused and do not run', async () => {
-    const handle: PairOptions['handle'] = (_path, _body, signal) =>
-      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-    const pair = createPair({ handle, maxCalls: 1 });
-    pair.post(pattern(10), '01').catch(() => {});
-    await vi.advanceTimersByTimeAsync(2_000);
-    const second = pair.post(pattern(10), '02');
-    await vi.advanceTimersByTimeAsync(2_000);
-    await expect(second).resolves.toMatchObject({ code: CODE.SERVICE_UNAVAILABLE });
-    expect(pair.calls).toHaveLength(1);
-    const idle = pair.server.idle();
-    pair.server.close();
-    await idle;
-  });
-
   test('a call that throws is answered 5.00 without its text', async () => {
     const handle: PairOptions['handle'] = () => Promise.reject(new Error('secret'));
     const { response } = await post({ handle }, pattern(10));

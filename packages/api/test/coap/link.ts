@@ -1,4 +1,4 @@
-import { createPeer, type Peer } from '../../src/coap/peer.ts';
+import { createPeer, type Peer } from '../../src/coap/datagram.ts';
 
 /** What a link does to datagrams; probabilities between 0 and 1. */
 export interface LinkFaults {

@@ -1,10 +1,10 @@
 import { fromHex } from '@cmc/bytes';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CODE } from '../../src/coap/codes.ts';
+import { createPeer } from '../../src/coap/datagram.ts';
 import { type CoapMessage, decodeMessage, encodeMessage } from '../../src/coap/message.ts';
 import { type Draft, type Incoming, MessageLayer } from '../../src/coap/message-layer.ts';
 import { MAX_OUTSTANDING } from '../../src/coap/parameters.ts';
-import { createPeer } from '../../src/coap/peer.ts';
 import { CLIENT, SERVER } from './link.ts';
 
 const none = new Uint8Array();
@@ -122,6 +122,19 @@ describe('MessageLayer', () => {
     const second = layer.confirm(draft, CLIENT);
     layer.receive(fromHex(`7000${hexId(sent[1]!.message.messageId)}`), CLIENT);
     await expect(second.acknowledged).rejects.toMatchObject({ code: 'ERR_API_PROTOCOL' });
+  });
+
+  test('takes a request in an acknowledgement as both, and only once', async () => {
+    const { layer, sent, received } = setup();
+    const { acknowledged } = layer.confirm(draft, CLIENT);
+    const { messageId } = sent[0]!.message;
+    const datagram = request({ type: 'ack', messageId });
+    layer.receive(datagram, SERVER);
+    expect(received).toHaveLength(0);
+    layer.receive(datagram, CLIENT);
+    layer.receive(datagram, CLIENT);
+    await expect(acknowledged).resolves.toBeUndefined();
+    expect(received).toMatchObject([{ message: { type: 'ack', code: CODE.POST, messageId } }]);
   });
 
   test('has one confirmable message outstanding per peer', async () => {

@@ -2,6 +2,7 @@ import { decodeUtf8, fromHex, toHex } from '@cmc/bytes';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ServerResponse } from '../../src/coap/block-server.ts';
 import { CODE, formatCode } from '../../src/coap/codes.ts';
+import { createPeer, type Peer } from '../../src/coap/datagram.ts';
 import {
   type CoapMessage,
   type CoapOption,
@@ -16,8 +17,12 @@ import {
   textOption,
   uintOption,
 } from '../../src/coap/options.ts';
-import { MAX_TRANSFERS_PER_PEER, TRANSFER_IDLE_MS } from '../../src/coap/parameters.ts';
-import { createPeer, type Peer } from '../../src/coap/peer.ts';
+import {
+  MAX_CALL_BYTES,
+  MAX_TRANSFERS_PER_PEER,
+  PIGGYBACK_MS,
+  TRANSFER_IDLE_MS,
+} from '../../src/coap/parameters.ts';
 import { RequestServer } from '../../src/coap/request-server.ts';
 import { pattern } from './endpoint.ts';
 import { CLIENT } from './link.ts';
@@ -56,7 +61,6 @@ function setup(respond: (body: Uint8Array) => Uint8Array = (body) => body) {
         payload: respond(body),
       };
     },
-    maxCalls: 4,
     send: (datagram) => sent.push(decodeMessage(datagram)),
   });
   /** Sends a request, gives what the server sent because of it. */
@@ -159,6 +163,43 @@ describe('RequestServer', () => {
       uintOption(OPTION.CONTENT_FORMAT, 11_542),
     ];
     expect(await codeOf({ options, payload: pattern(1) })).toBe('2.05');
+  });
+
+  test('refuses a call when the bodies of running calls are too long', async () => {
+    const sent: CoapMessage[] = [];
+    const finish: (() => void)[] = [];
+    const server = new RequestServer({
+      resources: new Map([['/Echo', MAX_CALL_BYTES]]),
+      handle: async () => {
+        await new Promise<void>((resolve) => finish.push(resolve));
+        return { code: CODE.CONTENT, contentFormat: CONTENT_FORMAT.TEXT, payload: none };
+      },
+      send: (datagram) => sent.push(decodeMessage(datagram)),
+    });
+    const post = (messageId: number, length: number): void => {
+      const payload = new Uint8Array(length);
+      const options = [textOption(OPTION.URI_PATH, 'Echo')];
+      const message = { type: 'con', code: CODE.POST, messageId, token: none, options, payload };
+      server.receive(encodeMessage(message as CoapMessage), CLIENT);
+    };
+    post(1, MAX_CALL_BYTES / 2);
+    post(2, MAX_CALL_BYTES / 2);
+    post(3, 1);
+    expect(finish).toHaveLength(2);
+    expect(sent).toMatchObject([{ messageId: 3, code: CODE.SERVICE_UNAVAILABLE }]);
+    for (const resolve of finish) resolve();
+    await server.idle();
+    post(4, 1);
+    expect(finish).toHaveLength(3);
+    finish.at(-1)?.();
+    await server.idle();
+    expect(sent.slice(1).map((m) => m.messageId)).toStrictEqual([1, 2, 4]);
+    post(5, 1);
+    server.close();
+    finish.at(-1)?.();
+    await server.idle();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(sent).toHaveLength(4);
   });
 
   test('resets a response that nobody asked for', async () => {
@@ -282,6 +323,50 @@ describe('RequestServer', () => {
       expect(await codeOf({ options: [block2(2)] })).toBe('2.05');
       expect(await codeOf({ options: [block2(1)] })).toBe('4.08');
       expect(bodies).toHaveLength(1);
+    });
+
+    test('that come separately are fetched by requests in their acknowledgements', async () => {
+      const sent: CoapMessage[] = [];
+      const server = new RequestServer({
+        resources: new Map([['/Echo', MAX_BYTES]]),
+        handle: async () => {
+          await new Promise((resolve) => setTimeout(resolve, PIGGYBACK_MS + 1));
+          return { code: CODE.CONTENT, contentFormat: CONTENT_FORMAT.CBOR, payload: long };
+        },
+        send: (datagram) => sent.push(decodeMessage(datagram)),
+      });
+      const ask = (
+        type: 'con' | 'ack',
+        messageId: number,
+        options: readonly CoapOption[],
+      ): void => {
+        const all = [textOption(OPTION.URI_PATH, 'Echo'), ...options];
+        const message = {
+          type,
+          code: CODE.POST,
+          messageId,
+          token: none,
+          options: all,
+          payload: none,
+        };
+        server.receive(encodeMessage(message), CLIENT);
+      };
+      ask('con', 1, []);
+      await vi.advanceTimersByTimeAsync(PIGGYBACK_MS + 1);
+      const [acknowledgement, first] = sent;
+      expect(acknowledgement).toMatchObject({ type: 'ack', code: CODE.EMPTY, messageId: 1 });
+      expect(first).toMatchObject({ type: 'con', payload: long.subarray(0, 1024) });
+      ask('ack', first!.messageId, [block2(1)]);
+      expect(sent[2]).toMatchObject({ type: 'con', payload: long.subarray(1024, 2048) });
+      ask('ack', first!.messageId, [block2(1)]);
+      ask('ack', sent[2]!.messageId, [block2(2)]);
+      expect(sent[3]).toMatchObject({ type: 'con', payload: long.subarray(2048) });
+      const empty = { code: CODE.EMPTY, token: none, options: [], payload: none };
+      const { messageId } = sent[3]!;
+      server.receive(encodeMessage({ ...empty, type: 'ack', messageId }), CLIENT);
+      await server.idle();
+      await vi.advanceTimersByTimeAsync(100_000);
+      expect(sent).toHaveLength(4);
     });
 
     test('are not for another peer', async () => {
