@@ -10,6 +10,7 @@ import {
   type Fields,
   field,
   list,
+  mandatory,
   optional,
   type StructSchema,
   struct,
@@ -128,7 +129,7 @@ export const verificationRequest: Message<VerificationRequest> = message(
 
 export const verificationResponse: Message<VerificationResponse> = message(
   'VerificationResponse',
-  { result: field(1, attestationResultSchema) },
+  { result: field(1, mandatory(attestationResultSchema)) },
   { result: anything },
 );
 
@@ -162,7 +163,7 @@ const tlsKeyConfig: Check<TlsKeyConfigWire, TlsKeyConfig> = checkMembers<
 
 export const tlsCreateRequest: Message<TlsCreateRequest, TlsCreateRequestWire> = message(
   'TLSCreateRequest',
-  { keyConfig: field(1, tlsKeyConfigSchema) },
+  { keyConfig: field(1, mandatory(tlsKeyConfigSchema)) },
   { keyConfig: tlsKeyConfig },
 );
 
@@ -210,7 +211,7 @@ export const peerCacheResponse: Message<PeerCacheResponse> = message(
 
 export const measureRequest: Message<MeasureRequest> = message(
   'MeasureRequest',
-  { event: field(1, componentSchema) },
+  { event: field(1, mandatory(componentSchema)) },
   { event: anything },
 );
 

@@ -5,7 +5,7 @@ import { digest } from './crypto/index.ts';
 import { signReport } from './sign/index.ts';
 import type { Context, Evidence, UnverifiedReport } from './types/report.ts';
 import type { Serialization } from './types/serialization.ts';
-import { requireNonce } from './verify/options.ts';
+import { requireNonce } from './verify/nonce.ts';
 import { REPORT_VERSION } from './verify/read-report.ts';
 
 /** How often a report is begun anew because what is measured changed in the meantime. */

@@ -42,6 +42,7 @@ export class FrameChannel {
   read(maxBytes: number): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       this.#signal.throwIfAborted();
+      if (this.#stream.readableEnded) throw closedError();
       const bytes = new Uint8Array(LENGTH_BYTES);
       const start = { inBody: false, size: LENGTH_BYTES, have: 0, bytes };
       this.#pending = { maxBytes, ...start, resolve, reject };

@@ -4,14 +4,10 @@ import type { MetadataResult, Result } from '../types/result.ts';
 import type { SignedMetadata } from './collect-metadata.ts';
 import { Findings, NOT_REACHED } from './findings.ts';
 import { type MetadataItem, type MetadataTrust, verifyMetadataItem } from './metadata-item.ts';
+import { OMSP_RESPONSE } from './metadata-types.ts';
 import { type Instant, instantOf, parseRfc3339 } from './rfc3339.ts';
 import { checkPeriod, checkValidity, notATime } from './validity.ts';
 import type { MetadataVersionStore } from './version-store.ts';
-
-export const MANIFEST = 'Manifest';
-export const IMAGE_DESCRIPTION = 'Image Description';
-export const COMPANY_DESCRIPTION = 'Company Description';
-export const OMSP_RESPONSE = 'OMSP Response';
 
 /** Oldest revocation status that counts, in hours since it was produced. */
 export const OMSP_MAX_AGE_HOURS = 168;

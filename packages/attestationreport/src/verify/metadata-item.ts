@@ -1,11 +1,18 @@
 import { CmcError } from '@cmc/bytes';
-import { decodeStruct, metadataSchema } from '../codec/index.ts';
+import {
+  decodeStruct,
+  imageDescriptionSchema,
+  manifestSchema,
+  metadataSchema,
+} from '../codec/index.ts';
 import { LruCache } from '../crypto/index.ts';
 import { ErrorCode } from '../error-codes.ts';
 import { extractPayload, type SignedItem, verifySigned } from '../sign/index.ts';
 import type { Metadata } from '../types/metadata.ts';
 import type { SignatureResult } from '../types/result.ts';
+import type { Serialization } from '../types/serialization.ts';
 import { type Certificate, fingerprint } from '../x509/index.ts';
+import { IMAGE_DESCRIPTION, MANIFEST } from './metadata-types.ts';
 
 /** Who may sign metadata. */
 export interface MetadataTrust {
@@ -76,7 +83,7 @@ async function verifyItem(
     purpose: 'metadata',
     ...(minimumSigners === undefined ? {} : { minimumSigners }),
   });
-  const content = readContent(bytes);
+  const content = readContent(bytes, signed);
   return {
     metadata: content.metadata,
     signatures: signed.signatures,
@@ -95,21 +102,45 @@ function signatureFaults(signed: SignedItem): readonly Fault[] {
 }
 
 /** What the item says, whoever signed it. */
-function readContent(bytes: Uint8Array): Pick<MetadataItem, 'metadata' | 'faults'> {
+function readContent(
+  bytes: Uint8Array,
+  signed: SignedItem,
+): Pick<MetadataItem, 'metadata' | 'faults'> {
   let code: ErrorCode = ErrorCode.ExtractPayload;
   try {
-    const { payload, serialization } = extractPayload(bytes);
+    const { payload, serialization } = signed.ok ? signed : extractPayload(bytes);
     code = ErrorCode.ParseMetadata;
     const decoded = decodeStruct(metadataSchema, payload);
     if (decoded.serialization !== serialization) {
       const details = `expected a payload in ${serialization}, got ${decoded.serialization}`;
       return { metadata: decoded.value, faults: [{ code, details }] };
     }
-    return { metadata: decoded.value, faults: [] };
+    return { metadata: withSharedKey(decoded.value, payload, serialization), faults: [] };
   } catch (error) {
     if (!(error instanceof CmcError)) throw error;
     return { metadata: NO_METADATA, faults: [{ code, details: error.message }] };
   }
+}
+
+/**
+ * In CBOR, one key stands for the OMSP server of a manifest and for the location of an image
+ * description: the type decides. Without the server, no CBOR manifest could be revoked.
+ */
+function withSharedKey(
+  metadata: Metadata,
+  payload: Uint8Array,
+  serialization: Serialization,
+): Metadata {
+  if (serialization === 'json') return metadata;
+  if (metadata.type === MANIFEST) {
+    const { omspServer } = decodeStruct(manifestSchema, payload).value;
+    return { ...metadata, ...(omspServer === undefined ? {} : { omspServer }) };
+  }
+  if (metadata.type === IMAGE_DESCRIPTION) {
+    const { location } = decodeStruct(imageDescriptionSchema, payload).value;
+    return { ...metadata, ...(location === undefined ? {} : { location }) };
+  }
+  return metadata;
 }
 
 function certificatePeriod(

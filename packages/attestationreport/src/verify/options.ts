@@ -5,11 +5,6 @@ import type { AttestationResult } from '../types/result.ts';
 import type { Certificate } from '../x509/index.ts';
 import type { MetadataVersionStore } from './version-store.ts';
 
-/** Shortest nonce that is accepted, in bytes. */
-export const MIN_NONCE_BYTES = 8;
-/** Longest nonce that is accepted, in bytes. */
-export const MAX_NONCE_BYTES = 64;
-
 /** What a verifier demands. */
 export interface VerifyOptions extends WaitOptions {
   /** What the report must carry: chosen by the verifier, new for every report, 8 to 64 bytes. */
@@ -55,13 +50,4 @@ export interface Verification {
   readonly report?: VerifiedReport;
   /** The signed metadata items that were verified, by digest; worth keeping only when `ok`. */
   readonly metadata: ReadonlyMap<string, Uint8Array>;
-}
-
-/** @throws {RangeError} the nonce is too short or too long */
-export function requireNonce(nonce: Uint8Array): void {
-  if (nonce.length < MIN_NONCE_BYTES || nonce.length > MAX_NONCE_BYTES) {
-    throw new RangeError(
-      `nonce: expected ${MIN_NONCE_BYTES} to ${MAX_NONCE_BYTES} bytes, got ${nonce.length}`,
-    );
-  }
 }

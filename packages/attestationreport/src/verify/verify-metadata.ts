@@ -4,15 +4,17 @@ import type { SignedMetadata } from './collect-metadata.ts';
 import { checkCompatibility } from './compatibility.ts';
 import { NOT_REACHED } from './findings.ts';
 import {
-  COMPANY_DESCRIPTION,
   entryResult,
-  IMAGE_DESCRIPTION,
-  MANIFEST,
   type MetadataEntry,
   type MetadataEntryOptions,
-  OMSP_RESPONSE,
   verifyEntry,
 } from './metadata-entry.ts';
+import {
+  COMPANY_DESCRIPTION,
+  IMAGE_DESCRIPTION,
+  MANIFEST,
+  OMSP_RESPONSE,
+} from './metadata-types.ts';
 import { checkRevocation } from './omsp.ts';
 import { instantOf } from './rfc3339.ts';
 

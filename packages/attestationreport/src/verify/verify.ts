@@ -7,12 +7,8 @@ import { applyPolicies } from './apply-policies.ts';
 import { collectMetadata } from './collect-metadata.ts';
 import { Findings, NOT_REACHED } from './findings.ts';
 import type { MetadataEntry } from './metadata-entry.ts';
-import {
-  requireNonce,
-  type Verification,
-  type VerifiedReport,
-  type VerifyOptions,
-} from './options.ts';
+import { requireNonce } from './nonce.ts';
+import type { Verification, VerifiedReport, VerifyOptions } from './options.ts';
 import { readReport } from './read-report.ts';
 import { collectReferences } from './references.ts';
 import { verifyEvidences } from './verify-evidences.ts';

@@ -88,13 +88,15 @@ export async function createScene(serialization: Serialization = 'json'): Promis
   const roots = [parseCertificate(ca.certificate)];
   const sign = (metadata: Metadata, signers: readonly FakeSigner[] = [signer]) =>
     signPayload(encodeStruct(metadataSchema, metadata, serialization), signers, serialization);
+  // Signed once, so that every report has the same items, as with a real daemon.
+  const good = await Promise.all(goodMetadata().map((item) => sign(item)));
   return {
     ca,
     roots,
     signer,
     serialization,
     sign,
-    async report({ metadata = goodMetadata(), ...changes } = {}) {
+    async report({ metadata = good, ...changes } = {}) {
       const signed = metadata.map((item) => (item instanceof Uint8Array ? item : sign(item)));
       return generate({
         measurers: [fakeSoftware()],
