@@ -48,16 +48,19 @@ function overwrite(resultJson: string, allowed: boolean, findings: Findings): Re
     findings.fail(ErrorCode.VerifyPolicies, 'the policy overwrote the result with a failure');
     return findings.toResult();
   }
+  if (findings.failed) return asWarning(findings.toResult());
   if (wanted === 'warn') {
     findings.warn(ErrorCode.VerifyPolicies, 'the policy overwrote the result with a warning');
   }
-  const result = findings.toResult();
-  if (result.status !== 'fail') return result;
+  return findings.toResult();
+}
+
+function asWarning(failure: Result): Result {
   const details = 'the verification FAILED and a policy overwrote the result with a warning';
   return {
-    ...result,
+    ...failure,
     status: 'warn',
-    details: [details, result.details].filter(Boolean).join(': '),
+    details: [details, failure.details].filter(Boolean).join('\n'),
   };
 }
 
