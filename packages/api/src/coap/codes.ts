@@ -1,5 +1,5 @@
 /** Message codes of RFC 7252 (section 12.1) and RFC 7959 (2.9): class in the upper 3 bits, detail below. */
-export const CODE = Object.freeze({
+export const CODE = {
   EMPTY: 0x00,
   POST: 0x02,
   CONTENT: 0x45,
@@ -13,7 +13,7 @@ export const CODE = Object.freeze({
   UNSUPPORTED_CONTENT_FORMAT: 0x8f,
   INTERNAL_SERVER_ERROR: 0xa0,
   SERVICE_UNAVAILABLE: 0xa3,
-} as const);
+} as const;
 
 /** `2.05` of 0x45. */
 export function formatCode(code: number): string {

@@ -2,7 +2,7 @@ import { ByteReader, ByteWriter } from '@cmc/bytes';
 import { CODE } from './codes.ts';
 
 /** Confirmable, non-confirmable, acknowledgement, reset; the order is that of the wire. */
-const TYPES = Object.freeze(['con', 'non', 'ack', 'rst'] as const);
+const TYPES = ['con', 'non', 'ack', 'rst'] as const;
 export type MessageType = (typeof TYPES)[number];
 
 export interface CoapOption {

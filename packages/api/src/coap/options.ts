@@ -3,7 +3,7 @@ import { ApiError } from '../errors.ts';
 import type { CoapMessage, CoapOption } from './message.ts';
 
 /** Option numbers of RFC 7252 (section 5.10) and RFC 7959 (section 6). */
-export const OPTION = Object.freeze({
+export const OPTION = {
   URI_HOST: 3,
   ETAG: 4,
   URI_PORT: 7,
@@ -13,10 +13,10 @@ export const OPTION = Object.freeze({
   BLOCK1: 27,
   SIZE2: 28,
   SIZE1: 60,
-} as const);
+} as const;
 
 /** Content formats of the CoAP registry. */
-export const CONTENT_FORMAT = Object.freeze({ TEXT: 0, JSON: 50, CBOR: 60 } as const);
+export const CONTENT_FORMAT = { TEXT: 0, JSON: 50, CBOR: 60 } as const;
 
 /** Value of a Block1 or Block2 option: block `num` of 2^(szx+4) bytes. */
 export interface Block {
