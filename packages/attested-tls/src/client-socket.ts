@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { AttestedSocket } from './attest-socket.ts';
+import { closedError } from './frame-channel.ts';
 import type { Attestation } from './handshake.ts';
 
 /** A client's end of an attested connection, from the moment it is asked for. */
@@ -19,8 +20,8 @@ type Callback = (error?: Error | null) => void;
 class HeldSocket extends Duplex {
   readonly inner: TLSSocket;
   attestation: Attestation | undefined;
-  /** A write or end that waits for the attestation. */
-  #held: (() => void) | undefined;
+  /** A write or end that waits for the attestation, and whom to tell when that fails. */
+  #held: { readonly run: () => void; readonly callback: Callback } | undefined;
   /** The handshake failed, and closes the TLS socket itself. */
   #refused = false;
 
@@ -44,11 +45,11 @@ class HeldSocket extends Duplex {
   }
 
   override _write(chunk: Uint8Array, _encoding: string, callback: Callback): void {
-    this.#whenOpen(() => this.inner.write(chunk, callback));
+    this.#whenOpen(callback, () => this.inner.write(chunk, callback));
   }
 
   override _writev(chunks: readonly { readonly chunk: Uint8Array }[], callback: Callback): void {
-    this.#whenOpen(() => {
+    this.#whenOpen(callback, () => {
       this.inner.cork();
       for (const { chunk } of chunks.slice(0, -1)) this.inner.write(chunk);
       this.inner.write(chunks.at(-1)?.chunk ?? '', callback);
@@ -57,11 +58,13 @@ class HeldSocket extends Duplex {
   }
 
   override _final(callback: Callback): void {
-    this.#whenOpen(() => this.inner.end(callback));
+    this.#whenOpen(callback, () => this.inner.end(callback));
   }
 
   override _destroy(error: Error | null, callback: Callback): void {
     if (!this.#refused) this.inner.destroy();
+    this.#held?.callback(error ?? closedError());
+    this.#held = undefined;
     callback(error);
     process.nextTick(() => this.emit('close', error !== null));
   }
@@ -91,14 +94,14 @@ class HeldSocket extends Duplex {
       if (!inner.readableEnded) this.destroy();
     });
     this.attestation = attestation;
-    this.#held?.();
+    this.#held?.run();
     this.#held = undefined;
     this.emit('secureConnect');
   }
 
-  #whenOpen(action: () => void): void {
-    if (this.attestation === undefined) this.#held = action;
-    else action();
+  #whenOpen(callback: Callback, run: () => void): void {
+    if (this.attestation === undefined) this.#held = { run, callback };
+    else run();
   }
 }
 

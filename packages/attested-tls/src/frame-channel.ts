@@ -122,7 +122,8 @@ export function encodeFrame(body: Uint8Array): Uint8Array {
 /** The connection is gone. Errors of the TLS layer are told from those of the transport. */
 export function closedError(cause?: Error): Error {
   if (cause === undefined) {
-    return new AttestedTlsError('ERR_ATLS_CLOSED', 'the peer closed the connection');
+    const message = 'the connection was closed before both sides had completed';
+    return new AttestedTlsError('ERR_ATLS_CLOSED', message);
   }
   // Who aborted gets what Node's own sockets give.
   if (cause.name === 'AbortError') return cause;
