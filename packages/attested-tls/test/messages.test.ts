@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeFrame } from '../src/frame-channel.ts';
 import {
+  type AtlsResponse,
   atlsCompleteSchema,
   atlsRequestSchema,
   atlsResponseSchema,
@@ -129,7 +130,8 @@ describe('isComplete', () => {
         const request = { version, attest };
         expect(isComplete(encodeMessage(atlsRequestSchema, request, encoding))).toBe(false);
       }
-      for (const response of [{ version }, { version, error: 'x' }]) {
+      const responses: readonly AtlsResponse[] = [{ version }, { version, error: 'x' }];
+      for (const response of responses) {
         expect(isComplete(encodeMessage(atlsResponseSchema, response, encoding))).toBe(false);
       }
     },
