@@ -23,6 +23,7 @@ Exit codes: 0 success, 1 a signature or validity does not hold, 2 wrong call or 
 /** The command line of metatool. */
 export function createProgram(): Command {
   const program = new Command('metatool')
+    .enablePositionalOptions()
     .description('Creates, signs, converts and verifies metadata: manifests and descriptions.')
     .version(packageVersion(import.meta.url))
     .addHelpText('after', EXAMPLES);

@@ -1,0 +1,127 @@
+// Two programs that have never met open an attested TLS connection; then one of them presents a
+// manifest that somebody has changed, and is refused. Needs nothing but this repository.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { styleText } from 'node:util';
+import { run, start, stopAll } from './programs.mjs';
+import { makeCertificates, makeMetadata, makeSoftware, startDaemon, tamper } from './world.mjs';
+
+const PARTIES = ['connector', 'client'];
+const folder = mkdtempSync(join(tmpdir(), 'cmc-demo-'));
+let failed = false;
+
+try {
+  await demo();
+} catch (error) {
+  failed = true;
+  console.error(`\nThe demo failed: ${error.stack}`);
+} finally {
+  await stopAll();
+  rmSync(folder, { recursive: true, force: true });
+}
+say(failed ? '' : '\nAll programs are stopped, all files removed.');
+process.exit(failed ? 1 : 0);
+
+async function demo() {
+  title('1. What both sides trust');
+  say('A certificate authority, and a developer whose signature under manifests counts.');
+  await makeCertificates(folder);
+
+  title('2. What each side runs, and what it should run');
+  for (const party of PARTIES) {
+    makeSoftware(folder, party);
+    await makeMetadata(folder, party);
+    say(`test${party}: hashed, and its hash written into a manifest that the developer signed.`);
+  }
+
+  title('3. Each side starts its daemon, which measures the software');
+  const daemons = {};
+  for (const party of PARTIES) {
+    daemons[party] = await startDaemon(folder, party);
+    say(
+      `cmcd of the ${party} listens on a Unix socket and has recorded the start of test${party}.`,
+    );
+  }
+  const connector = await startConnector(daemons.connector.address);
+  say(`testconnector listens on ${connector}.`);
+
+  title('4. The client connects, and each side verifies the other');
+  const good = await dial(connector, daemons.client.address);
+  expect(good.code === 0, `the connection should have succeeded:\n${good.stderr}${good.stdout}`);
+  print('green', good.stdout);
+  say('Mutual attestation succeeded: only then was "hello" sent, inside the same TLS connection.');
+
+  title('5. Somebody changes the manifest of the connector after it was signed');
+  const { before, after } = tamper(folder, 'connector');
+  say(`The hash of testconnector in it: ${before.slice(0, 16)}… is now ${after.slice(0, 16)}…`);
+  daemons.connector.child.kill('SIGHUP');
+  const bad = await dialUntilRefused(connector, daemons.client.address);
+  expect(
+    bad.code === 1,
+    `the connection should have been refused with 1, not ${bad.code}:\n${bad.stderr}`,
+  );
+  print('red', `${bad.stdout}${bad.stderr}`);
+  say(
+    'The client refused (exit code 1). Nothing was sent: the connection never reached the application.',
+  );
+}
+
+async function startConnector(cmcAddr) {
+  const { entry } = await start(
+    'testconnector',
+    [
+      '--addr',
+      '127.0.0.1:0',
+      '--cmc-addr',
+      cmcAddr,
+      '--attest',
+      'mutual',
+      '--mtls',
+      ...tls('connector'),
+    ],
+    folder,
+    ({ message }) => message === 'listening',
+  );
+  return `localhost:${entry.address.split(':').at(-1)}`;
+}
+
+async function dial(addr, cmcAddr) {
+  const flags = ['--addr', addr, '--cmc-addr', cmcAddr, '--attest', 'mutual', '--mtls'];
+  return await run('testclient', ['dial', ...flags, ...tls('client'), '--data', 'hello'], folder);
+}
+
+/** The daemon needs a moment to read the changed file after SIGHUP. */
+async function dialUntilRefused(addr, cmcAddr) {
+  for (let attempt = 0; ; attempt++) {
+    const outcome = await dial(addr, cmcAddr);
+    if (outcome.code !== 0 || attempt === 20) return outcome;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+function tls(name) {
+  const file = (suffix) => join(folder, `${name}.${suffix}`);
+  return ['--cert', file('pem'), '--key', file('key'), '--root-cas', join(folder, 'ca.pem')];
+}
+
+function expect(condition, message) {
+  if (!condition) throw new Error(message);
+}
+
+function title(text) {
+  say(`\n${paint('bold', text)}`);
+}
+
+function print(color, text) {
+  for (const line of text.trimEnd().split('\n')) say(`  ${paint(color, line)}`);
+}
+
+function paint(color, text) {
+  const plain = !process.stdout.isTTY || process.env.NO_COLOR !== undefined;
+  return plain ? text : styleText(color, text);
+}
+
+function say(text) {
+  console.log(text);
+}
