@@ -33,7 +33,7 @@ export function judgeSignatures(
   }
   if (verified && !enough && checked.length > 0) errorCodes.push(ErrorCode.VerifySignature);
   const details =
-    firstDetails(signatures) ??
+    firstDetails(checked) ??
     (checked.length === 0
       ? 'there is no signature'
       : `signed with ${signers} different keys, expected at least ${minimumSigners}, each once`);
@@ -97,9 +97,9 @@ function codesOf({
   return [...(certChainValidation.errorCodes ?? []), ...(signatureVerification.errorCodes ?? [])];
 }
 
-function firstDetails(signatures: readonly SignatureResult[]): string | undefined {
-  for (const [index, { certChainValidation, signatureVerification }] of signatures.entries()) {
-    const details = certChainValidation.details ?? signatureVerification.details;
+function firstDetails(checked: readonly CheckedSignature[]): string | undefined {
+  for (const [index, { result }] of checked.entries()) {
+    const details = result.certChainValidation.details ?? result.signatureVerification.details;
     if (details !== undefined) return `signature ${index + 1}: ${details}`;
   }
   return undefined;

@@ -58,7 +58,8 @@ async function signCose(
 ): Promise<Uint8Array> {
   const signatures = [];
   for (const signer of signers) {
-    const algorithm = chooseAlgorithm(signer, COSE_ALGORITHMS);
+    // RSASSA-PKCS1-v1_5 is new in COSE, so that not every peer can verify it.
+    const algorithm = chooseAlgorithm(signer, COSE_ALGORITHMS.filter(isNotPkcs1), COSE_ALGORITHMS);
     const protectedHeader = encodeCoseHeader(algorithm);
     const message = coseSignedBytes(new Uint8Array(), protectedHeader, payload);
     const signature = await sign(signer, algorithm, message, options);
@@ -86,8 +87,15 @@ function checkSigners(signers: readonly Signer[]): void {
   }
 }
 
-function chooseAlgorithm(signer: Signer, accepted: readonly string[]): SignatureAlgorithm {
-  const algorithm = signer.algorithms.find((name) => accepted.includes(name));
+// The first that the signer has of the preferred ones, if it has none, of the accepted ones.
+function chooseAlgorithm(
+  signer: Signer,
+  preferred: readonly string[],
+  accepted: readonly string[] = preferred,
+): SignatureAlgorithm {
+  const algorithm =
+    signer.algorithms.find((name) => preferred.includes(name)) ??
+    signer.algorithms.find((name) => accepted.includes(name));
   if (algorithm === undefined) {
     throw new CmcError(
       'ERR_SIGN_ALGORITHM',
@@ -95,6 +103,10 @@ function chooseAlgorithm(signer: Signer, accepted: readonly string[]): Signature
     );
   }
   return algorithm;
+}
+
+function isNotPkcs1(algorithm: string): boolean {
+  return !algorithm.startsWith('RS');
 }
 
 // Hardware fails too: a signature that nobody could verify must not leave the house.
