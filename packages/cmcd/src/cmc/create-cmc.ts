@@ -154,12 +154,12 @@ export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
       return { cache: peerCache.digests(peer) };
     },
 
-    measure: async (request) => {
+    measure: async (request, call = {}) => {
       const { event } = operations.measure.request.accept(request);
       if (containerLog === undefined) {
         throw new CmcdError('ERR_CMCD_NO_CONTAINER_LOG', 'no container log is configured');
       }
-      await containerLog.append(event);
+      await containerLog.append(event, waitOf(call));
       return { success: true };
     },
 

@@ -1,5 +1,6 @@
+import type { ApiName } from '@cmc/api';
 import { ConfigError, DEFAULT_CMC_ADDRESS } from '@cmc/host';
-import type { ApiName, CmcdConfig, EndpointConfig } from './schema.ts';
+import type { CmcdConfig, EndpointConfig } from './schema.ts';
 
 /** What the daemon serves: `apis`, or else `api` and `cmcAddr`, which go together by position. */
 export function endpointsOf(config: CmcdConfig): readonly EndpointConfig[] {

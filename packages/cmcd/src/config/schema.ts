@@ -1,8 +1,7 @@
+import type { ApiName } from '@cmc/api';
 import { required, type SettingEntries, setting, text } from '@cmc/host';
 import * as v from 'valibot';
 
-/** The APIs a daemon can serve. */
-export type ApiName = 'grpc' | 'coap' | 'socket';
 /** What there is to measure with, in this version or another. */
 export type DriverName = 'tpm' | 'sw' | 'snp' | 'tdx' | 'sgx' | 'azure';
 

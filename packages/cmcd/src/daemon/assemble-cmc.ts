@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import type { Logger } from '@cmc/bytes';
 import { type ContainerLog, openContainerLog } from '@cmc/driver-sw';
@@ -84,7 +84,9 @@ function revocationOf(
 async function openLogOf(config: CmcdConfig): Promise<ContainerLog | undefined> {
   const { drivers = [], ctrLog, storage } = config;
   if (!drivers.includes('sw')) return undefined;
-  return await openContainerLog({ path: ctrLog ?? join(storage ?? '', 'container-log.json') });
+  const path = ctrLog ?? join(storage ?? '', 'container-log.json');
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  return openContainerLog({ path });
 }
 
 function hashOf(name: string): 'SHA-256' | 'SHA-384' | 'SHA-512' {

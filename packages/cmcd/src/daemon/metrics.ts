@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { ApiName } from '@cmc/api';
 import { ConfigError } from '@cmc/host';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { OwnMetadata } from '../cmc/metadata-set.ts';
-import type { ApiName } from '../config/schema.ts';
 import type { PeerCacheSize } from '../peer-cache/peer-cache.ts';
 import type { ObservedCall } from './observe.ts';
 

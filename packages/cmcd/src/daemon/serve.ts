@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { ApiServer, Cmc } from '@cmc/api';
+import type { ApiName, ApiServer, Cmc } from '@cmc/api';
 import type { Logger } from '@cmc/bytes';
 import { DEFAULT_CMC_ADDRESS } from '@cmc/host';
-import type { ApiName, EndpointConfig } from '../config/schema.ts';
+import type { EndpointConfig } from '../config/schema.ts';
 
 interface ServeOptions {
   readonly address: string;

@@ -1,9 +1,9 @@
-import type { ApiServer } from '@cmc/api';
+import type { ApiName, ApiServer } from '@cmc/api';
 import { type Logger, silentLogger } from '@cmc/bytes';
 import type { LocalCmc } from '../cmc/create-cmc.ts';
 import { checkConfig } from '../config/check-config.ts';
 import { endpointsOf } from '../config/endpoints.ts';
-import type { ApiName, CmcdConfig } from '../config/schema.ts';
+import type { CmcdConfig } from '../config/schema.ts';
 import { openPeerCache, type PeerCache } from '../peer-cache/peer-cache.ts';
 import { assembleCmc } from './assemble-cmc.ts';
 import type { Metrics } from './metrics.ts';
