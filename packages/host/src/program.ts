@@ -1,4 +1,4 @@
-import { type Command, CommanderError } from 'commander';
+import type { Command, CommanderError } from 'commander';
 import type * as v from 'valibot';
 import { readConfig } from './config.ts';
 import { describeError, EXIT, exitCodeOf } from './exit.ts';
@@ -49,7 +49,7 @@ export async function runProgram(
       each.exitOverride().showSuggestionAfterError();
     await command.parseAsync([...argv]);
   } catch (error) {
-    if (error instanceof CommanderError) {
+    if (isCommanderError(error)) {
       // Commander has printed help, version or its complaint.
       process.exitCode = error.exitCode === 0 ? EXIT.success : EXIT.usage;
       return;
@@ -57,4 +57,9 @@ export async function runProgram(
     process.stderr.write(`${command.name()}: ${describeError(error)}\n`);
     process.exitCode = exitCodeOf(error);
   }
+}
+
+/** Not by its class: the program may have another copy of commander than this package. */
+function isCommanderError(error: unknown): error is CommanderError {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');
 }

@@ -61,6 +61,16 @@ describe('runProgram', () => {
     expect(output.mock.calls.join('')).not.toContain('--objects');
   });
 
+  test('knows the errors of another copy of commander', async () => {
+    const output = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const command = new Command('program').action(() => {
+      throw Object.assign(new Error('1.2.3'), { code: 'commander.version', exitCode: 0 });
+    });
+    await runProgram(command, ['node', 'program']);
+    expect(output).not.toHaveBeenCalled();
+    expect(process.exitCode).toBe(EXIT.success);
+  });
+
   test('prints an error of an action with its code', async () => {
     const output = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
     const command = new Command('program').action(() => {
