@@ -3,7 +3,7 @@ import { digest, type HashName } from '../crypto/index.ts';
 import type { Context } from '../types/report.ts';
 
 /** Signed metadata items of one report; more than any platform needs. */
-export const MAX_METADATA_ITEMS = 1024;
+export const MAX_METADATA_ITEMS = 256;
 
 /** One signed item, whose digest was computed from its bytes. */
 export interface SignedMetadata {

@@ -7,7 +7,7 @@ import {
 } from '../codec/index.ts';
 import { LruCache } from '../crypto/index.ts';
 import { ErrorCode } from '../error-codes.ts';
-import { extractPayload, type SignedItem, verifySigned } from '../sign/index.ts';
+import { extractPayload, type SignedItem, type VerifiedItem, verifySigned } from '../sign/index.ts';
 import type { Metadata } from '../types/metadata.ts';
 import type { SignatureResult } from '../types/result.ts';
 import type { Serialization } from '../types/serialization.ts';
@@ -40,15 +40,16 @@ const MAX_CACHED_ITEMS = 512;
 const MAX_CACHED_BYTES = 65_536;
 const NO_METADATA: Metadata = Object.freeze({ type: '' });
 
-interface CachedItem {
-  readonly item: MetadataItem;
+interface CachedSignatures {
+  readonly signed: VerifiedItem;
   /** Period in which all certificates of all chains are valid, milliseconds since 1970. */
   readonly notBefore: number;
   readonly notAfter: number;
 }
 
-// Only items without faults, keyed by everything the answer depends on but the time.
-const cache = new LruCache<string, CachedItem>(MAX_CACHED_ITEMS);
+// Only what verified, keyed by everything the answer depends on but the time. What an item says is
+// read anew each time: results belong to the callers, who may change them.
+const cache = new LruCache<string, CachedSignatures>(MAX_CACHED_ITEMS);
 
 /**
  * Verifies the signatures of one metadata item and reads it. `digest` must be a collision-resistant
@@ -61,34 +62,30 @@ export async function verifyMetadataItem(
   const { digest, trust, now } = options;
   const key = [digest, trust.minimumSigners ?? 1, ...trust.roots.map(fingerprint)].join();
   const cached = cache.get(key);
-  if (cached !== undefined && cached.notBefore <= +now && +now <= cached.notAfter) {
-    return cached.item;
+  const known = cached !== undefined && cached.notBefore <= +now && +now <= cached.notAfter;
+  const signed = known ? cached.signed : await verifySignatures(bytes, trust, now);
+  if (!known && signed.ok && bytes.length <= MAX_CACHED_BYTES) {
+    cache.set(key, { signed, ...certificatePeriod(signed.signatures) });
   }
-  const item = await verifyItem(bytes, trust, now);
-  if (item.faults.length === 0 && bytes.length <= MAX_CACHED_BYTES) {
-    cache.set(key, { item, ...certificatePeriod(item.signatures) });
-  }
-  return item;
+  const { metadata, faults } = readContent(bytes, signed);
+  return {
+    metadata,
+    signatures: signed.signatures,
+    faults: [...signatureFaults(signed), ...faults],
+  };
 }
 
-async function verifyItem(
+function verifySignatures(
   bytes: Uint8Array,
-  trust: MetadataTrust,
+  { roots, minimumSigners }: MetadataTrust,
   now: Date,
-): Promise<MetadataItem> {
-  const { roots, minimumSigners } = trust;
-  const signed = await verifySigned(bytes, {
+): Promise<SignedItem> {
+  return verifySigned(bytes, {
     trust: { roots },
     now,
     purpose: 'metadata',
     ...(minimumSigners === undefined ? {} : { minimumSigners }),
   });
-  const content = readContent(bytes, signed);
-  return {
-    metadata: content.metadata,
-    signatures: signed.signatures,
-    faults: [...signatureFaults(signed), ...content.faults],
-  };
 }
 
 function signatureFaults(signed: SignedItem): readonly Fault[] {
@@ -145,7 +142,7 @@ function withSharedKey(
 
 function certificatePeriod(
   signatures: readonly SignatureResult[],
-): Pick<CachedItem, 'notBefore' | 'notAfter'> {
+): Pick<CachedSignatures, 'notBefore' | 'notAfter'> {
   const validities = signatures
     .flatMap(({ certs = [] }) => certs.flatMap((chain) => chain ?? []))
     .map(({ validity }) => validity);

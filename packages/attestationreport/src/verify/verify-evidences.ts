@@ -15,10 +15,15 @@ import type {
 import { EVIDENCE_VERIFIERS } from './evidence/registry.ts';
 import { type Findings, failed, NOT_REACHED } from './findings.ts';
 
+/** Evidences in one report, and collaterals; there are fewer types of them. */
+export const MAX_EVIDENCES = 32;
+
 const NO_HARDWARE_ANCHOR =
   'no hardware anchor: nothing but the host itself vouches for the key of this evidence';
 
 export interface VerifyEvidencesOptions extends WaitOptions {
+  /** In the order in which they run. Default: all that there are. */
+  readonly verifiers?: readonly EvidenceVerifier[];
   readonly report: UnverifiedReport;
   readonly references: ReadonlyMap<TrustAnchor, readonly Reference[]>;
   readonly evidenceNonce: Uint8Array;
@@ -42,20 +47,26 @@ export async function verifyEvidences(
   options: VerifyEvidencesOptions,
   findings: Findings,
 ): Promise<VerifiedEvidences> {
-  const { report, references } = options;
+  const { report, references, verifiers = EVIDENCE_VERIFIERS, ...common } = options;
   const evidences = report.evidences ?? [];
   const collaterals = report.context.collateral ?? [];
+  if (evidences.length > MAX_EVIDENCES || collaterals.length > MAX_EVIDENCES) {
+    const got = `${evidences.length} evidences and ${collaterals.length} collaterals`;
+    findings.fail(ErrorCode.EvidenceType, `expected at most ${MAX_EVIDENCES} of each, got ${got}`);
+    return { measurements: [], hardware: false };
+  }
   if (evidences.length === 0) findings.fail(ErrorCode.NotPresent, 'the report has no evidence');
-  refuseUnusable(evidences, collaterals, findings);
+  const known = new Set(verifiers.map(({ evidenceType }) => evidenceType));
+  refuseUnusable(known, evidences, collaterals, findings);
 
   const outcomes = new Map<Evidence, EvidenceOutcome>();
   const verifiedAnchors = new Set<TrustAnchor>();
-  for (const verifier of EVIDENCE_VERIFIERS) {
+  for (const verifier of verifiers) {
     const evidence = only(evidences, verifier.evidenceType);
     const collateral = only(collaterals, verifier.evidenceType);
     if (evidence === undefined || collateral === undefined) continue;
     const outcome = await runVerifier(verifier, {
-      ...options,
+      ...common,
       evidence,
       collateral,
       references: references.get(verifier.trustAnchor) ?? [],
@@ -79,11 +90,11 @@ export async function verifyEvidences(
 }
 
 function refuseUnusable(
+  known: ReadonlySet<string>,
   evidences: readonly Evidence[],
   collaterals: readonly Collateral[],
   findings: Findings,
 ): void {
-  const known = new Set(EVIDENCE_VERIFIERS.map(({ evidenceType }) => evidenceType));
   for (const type of new Set(evidences.map((evidence) => evidence.type))) {
     if (!known.has(type)) {
       const details = `unsupported measurement type ${JSON.stringify(type)}`;

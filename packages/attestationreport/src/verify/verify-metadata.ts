@@ -1,3 +1,4 @@
+import type { WaitOptions } from '../contract.ts';
 import { ErrorCode } from '../error-codes.ts';
 import type { MetadataResult, MetadataSummary } from '../types/result.ts';
 import type { SignedMetadata } from './collect-metadata.ts';
@@ -18,7 +19,10 @@ import {
 import { checkRevocation } from './omsp.ts';
 import { instantOf } from './rfc3339.ts';
 
-export interface VerifyMetadataOptions extends MetadataEntryOptions {
+/** So many metadata items that do not verify are looked at; the rest is not. */
+export const MAX_FAILED_ITEMS = 8;
+
+export interface VerifyMetadataOptions extends MetadataEntryOptions, WaitOptions {
   readonly checkOmsp: boolean;
   readonly requireOmsp: boolean;
 }
@@ -53,9 +57,7 @@ export async function verifyMetadata(
   items: readonly SignedMetadata[],
   options: VerifyMetadataOptions,
 ): Promise<VerifiedMetadata> {
-  const entries: MetadataEntry[] = [];
-  for (const item of items) entries.push(await verifyEntry(item, options));
-
+  const entries = await verifyEntries(items, options);
   const { checkOmsp, requireOmsp, now } = options;
   const [image, ...otherImages] = ofType(entries, IMAGE_DESCRIPTION);
   const [company, ...otherCompanies] = ofType(entries, COMPANY_DESCRIPTION);
@@ -75,28 +77,51 @@ export async function verifyMetadata(
     checkRevocation({ manifests, responses, now: instantOf(now), required: requireOmsp });
   }
 
-  const { sorted, root, result } = checkCompatibility(image?.metadata, manifests);
+  const trusted = (entry: MetadataEntry): boolean => !entry.findings.failed;
+  const trustedManifests = manifests.filter(trusted);
+  const trustedImage = image !== undefined && trusted(image) ? image : undefined;
+  const { sorted, root, result } = checkCompatibility(trustedImage?.metadata, trustedManifests);
+  const allTrusted = entries.every(trusted);
   const withHash = checkOmsp || requireOmsp;
   const toResult = (entry: MetadataEntry): MetadataResult =>
     entryResult(entry, { withHash: false });
+  const allManifests = [...sorted, ...manifests.filter((manifest) => !trusted(manifest))];
   const summary: MetadataSummary = {
     imageDescriptionResult: image === undefined ? NO_METADATA_RESULT : toResult(image),
     manifestResults:
-      sorted.length === 0 ? null : sorted.map((entry) => entryResult(entry, { withHash })),
+      allManifests.length === 0
+        ? null
+        : allManifests.map((entry) => entryResult(entry, { withHash })),
     ...(company === undefined ? {} : { companyDescriptionResult: toResult(company) }),
     ...(unknown.length === 0 ? {} : { unknownResults: unknown.map(toResult) }),
-    compatibilityResult: result,
+    // What nobody vouches for is not compared with anything.
+    compatibilityResult: allTrusted ? result : { result: NOT_REACHED },
     ...(responses.length === 0 ? {} : { omspSignatureResults: responses.map(toResult) }),
   };
-  const trusted = (entry: MetadataEntry): boolean => !entry.findings.failed;
   return {
     status: judge(entries, result.result.status),
     summary,
-    manifests: sorted.filter(trusted),
-    rootManifest: root !== undefined && trusted(root) ? root : undefined,
-    imageDescription: image !== undefined && trusted(image) ? image : undefined,
+    manifests: sorted,
+    rootManifest: root,
+    imageDescription: trustedImage,
     verified: entries.filter(trusted),
   };
+}
+
+/** Verifies items one by one; whoever sends many bad ones gets no further work out of us. */
+async function verifyEntries(
+  items: readonly SignedMetadata[],
+  options: VerifyMetadataOptions,
+): Promise<readonly MetadataEntry[]> {
+  const entries: MetadataEntry[] = [];
+  let failures = 0;
+  for (const item of items) {
+    options.signal?.throwIfAborted();
+    const entry = await verifyEntry(item, options);
+    entries.push(entry);
+    if (entry.findings.failed && ++failures === MAX_FAILED_ITEMS) break;
+  }
+  return entries;
 }
 
 function ofType(entries: readonly MetadataEntry[], type: string): readonly MetadataEntry[] {

@@ -124,7 +124,8 @@ async function appraiseMetadata(
   options: VerifyOptions,
   { now, findings }: Appraisal,
 ): Promise<VerifiedMetadata> {
-  const { metadataRoots, minimumMetadataSigners, metadataVersions, cachedMetadata } = options;
+  const { metadataRoots, minimumMetadataSigners, metadataVersions, cachedMetadata, signal } =
+    options;
   const collected = collectMetadata(report.context, alg, cachedMetadata);
   for (const fault of collected.faults) findings.fail(ErrorCode.VerifyMetadata, fault);
   const metadata = await verifyMetadata(collected.items, {
@@ -137,6 +138,7 @@ async function appraiseMetadata(
     ...(metadataVersions === undefined ? {} : { versions: metadataVersions }),
     checkOmsp: options.checkOmsp ?? false,
     requireOmsp: options.requireOmsp ?? false,
+    ...(signal === undefined ? {} : { signal }),
   });
   if (metadata.status === 'fail') findings.fail(ErrorCode.VerifyMetadata);
   if (metadata.status === 'warn') findings.warn(ErrorCode.VerifyMetadata);

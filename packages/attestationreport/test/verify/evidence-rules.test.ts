@@ -109,6 +109,15 @@ describe('evidence must be there for all that has reference values', () => {
     expect((await refuse({ measurers: alone })).codes).toContain(ErrorCode.VerifyMeasurement);
   });
 
+  test('R31 refuses more evidence or collateral than there are types', async () => {
+    for (const part of ['evidence', 'collateral'] as const) {
+      const others = Array.from({ length: 33 }, (_, i) => otherMeasurer(`type ${i}`, [part]));
+      const { codes, result } = await refuse({ measurers: [fakeSoftware(), ...others] });
+      expect(codes).toContain(ErrorCode.EvidenceType);
+      expect(result.measurements).toEqual([]);
+    }
+  });
+
   test('R31 refuses a certification level that needs hardware', async () => {
     const metadata = goodMetadata().map((item) =>
       item.type === 'Manifest' ? { ...item, certLevel: 2 } : item,

@@ -8,6 +8,7 @@ import { signPayload } from '../../src/sign/index.ts';
 import type { Metadata } from '../../src/types/metadata.ts';
 import type { MetadataVersionStore, Verification, VerifyOptions } from '../../src/verify/index.ts';
 import { MAX_METADATA_ITEMS } from '../../src/verify/index.ts';
+import { MAX_FAILED_ITEMS } from '../../src/verify/verify-metadata.ts';
 import { parseCertificate } from '../../src/x509/index.ts';
 import {
   createScene,
@@ -159,7 +160,29 @@ describe('which metadata counts', () => {
     const digests = Array.from({ length: MAX_METADATA_ITEMS + 1 }, (_, i) => `${i}`);
     const many = encodeReport({ ...report, context: { ...report.context, digests } }, 'json');
     const { result } = await refuse(many);
-    expect(explain(result)[1]).toBe('Expected at most 1024 metadata items, got 1025 (error 61).');
+    expect(explain(result)[1]).toBe('Expected at most 256 metadata items, got 257 (error 61).');
+  });
+
+  test('R33 looks at a few bad items only, however many there are', async () => {
+    const { signer } = await createFakeCa().issue();
+    const bad = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => scene.sign(manifest(`m${i}`, 'x'), [signer])),
+    );
+    const { result } = await refuse({ metadata: bad });
+    expect(result.metadata.manifestResults).toHaveLength(MAX_FAILED_ITEMS);
+  });
+
+  test('R33 compares nothing that nobody vouches for', async () => {
+    const { signer } = await createFakeCa().issue();
+    const stray = await scene.sign(manifest('stray', 'nothing'), [signer]);
+    const { result } = await refuse({ metadata: [...goodMetadata(), stray] });
+    expect(result.metadata.compatibilityResult).toEqual({ result: { status: '' } });
+    expect(result.metadata.manifestResults?.map(({ name }) => name)).toEqual([
+      'de.test.rtm',
+      'de.test.os',
+      'de.test.app',
+      'stray',
+    ]);
   });
 
   test('R33 refuses a report without metadata', async () => {
@@ -177,7 +200,8 @@ describe('when metadata is valid', () => {
     const { validity: _, ...timeless } = goodMetadata()[1] ?? { type: '' };
     const metadata = goodMetadata().map((item) => (item.name === timeless.name ? timeless : item));
     const { result } = await refuse({ metadata });
-    expect(result.metadata.manifestResults?.[0]).toMatchObject({
+    expect(result.metadata.manifestResults?.at(-1)).toMatchObject({
+      name: 'de.test.rtm',
       summary: { status: 'fail', errorCodes: [ErrorCode.NotPresent] },
       validityCheck: { status: '' },
     });

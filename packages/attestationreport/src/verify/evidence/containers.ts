@@ -45,11 +45,17 @@ export function matchContainers(
   references: readonly Reference[],
 ): { readonly artifacts: readonly DigestResult[]; readonly success: boolean } {
   const containers = references.map(readReference);
+  const byRootfs = new Map<string, ReferenceContainer[]>();
+  for (const container of containers) {
+    if (container.rootfs === undefined) continue;
+    const key = toHex(container.rootfs);
+    byRootfs.set(key, [...(byRootfs.get(key) ?? []), container]);
+  }
   const seen = new Set<string>();
   const matched = new Set<ReferenceContainer>();
   const eventResults = events.map((event): DigestResult => {
     const measured = readEvent(event, seen);
-    const match = findReference(measured, containers);
+    const match = findReference(measured, byRootfs);
     if (typeof match === 'string') return unmatchedEvent(measured, match);
     for (const container of match) matched.add(container);
     return verifiedEvent(measured, match[0]);
@@ -94,13 +100,11 @@ function readEvent(event: Component, seen: Set<string>): MeasuredContainer {
 /** All references that an event matches, or why there is none. */
 function findReference(
   { measured }: MeasuredContainer,
-  containers: readonly ReferenceContainer[],
+  byRootfs: ReadonlyMap<string, readonly ReferenceContainer[]>,
 ): readonly [ReferenceContainer, ...ReferenceContainer[]] | string {
   if (typeof measured === 'string') return measured;
   const { data, template } = measured;
-  const candidates = containers.filter(
-    ({ rootfs }) => rootfs !== undefined && equalBytes(rootfs, data.rootfsSha256),
-  );
+  const candidates = byRootfs.get(toHex(data.rootfsSha256)) ?? [];
   if (candidates.length === 0) {
     return `no reference value has the root file system ${toHex(data.rootfsSha256)}`;
   }
