@@ -4,7 +4,9 @@ import { Cursor } from './cursor.ts';
 import type { DecodeOptions } from './limits.ts';
 
 /** Major types of RFC 8949, section 3.1. */
-export const MAJOR = Object.freeze({
+export const MAJOR: Readonly<
+  Record<'unsigned' | 'negative' | 'bytes' | 'text' | 'array' | 'map' | 'tag' | 'simple', number>
+> = Object.freeze({
   unsigned: 0,
   negative: 1,
   bytes: 2,

@@ -217,8 +217,11 @@ describe('decodeCbor refuses', () => {
     ['array', '9a7fffffff00'],
     ['map', 'bbffffffffffffffff00'],
     ['map', 'ba7fffffff00'],
-  ])('a %s longer than the input, before anything is allocated (%s)', (_, hex) => {
-    expect(() => decodeHex(hex)).toThrow(failing('ERR_DECODE_TRUNCATED'));
+  ])('a %s longer than the input, with nothing of it read (%s)', (_, hex) => {
+    const head = hex.length / 2 - 1;
+    expect(() => decodeHex(hex)).toThrow(
+      expect.objectContaining({ code: 'ERR_DECODE_TRUNCATED', path: ['CBOR'], offset: head }),
+    );
   });
 
   test('what is nested deeper than the limit', () => {
@@ -349,7 +352,8 @@ describe('encodeCbor refuses', () => {
 const integers = fc.oneof(
   fc.maxSafeInteger(),
   fc.bigInt(2n ** 53n, 2n ** 64n - 1n),
-  fc.bigInt(-(2n ** 64n), -(2n ** 53n)),
+  // cbor2 gives a number for -2^53, which is none that a number tells from its neighbour.
+  fc.bigInt(-(2n ** 64n), -(2n ** 53n) - 1n),
 );
 // cborg drops a leading byte order mark: what we do with one has a test of its own.
 const texts = fc
@@ -398,6 +402,7 @@ describe('properties', () => {
         const decoded = cborg.decode(encodeCbor(value), { useMaps: true, strict: true });
         expect(decoded).toEqual(plain(value));
       }),
+      { numRuns: 300 },
     );
   });
 
@@ -407,6 +412,7 @@ describe('properties', () => {
         const decoded = cbor2.decode(encodeCbor(value), { preferMap: true });
         expect(decoded).toEqual(plain(value));
       }),
+      { numRuns: 300 },
     );
   });
 
@@ -420,6 +426,7 @@ describe('properties', () => {
         const options = { ...cborg.rfc8949EncodeOptions, typeEncoders, float64: true };
         expect(toHex(encodeCbor(value))).toBe(toHex(cborg.encode(value, options)));
       }),
+      { numRuns: 300 },
     );
   });
 
@@ -429,6 +436,7 @@ describe('properties', () => {
         const encoded = cbor2.encode(boxed(value), { sortKeys: sortCoreDeterministic });
         expect(toHex(encodeCbor(value))).toBe(toHex(encoded));
       }),
+      { numRuns: 300 },
     );
   });
 

@@ -144,6 +144,13 @@ describe('decodeReport', () => {
     );
   });
 
+  test('R32 rejects text after the object of a JSON context', () => {
+    const text = toBase64url(encodeUtf8('{"type":"Context"}{}'));
+    expect(() => decodeReport(changedJson({ context: text }))).toThrow(
+      failing('ERR_DECODE_TRAILING'),
+    );
+  });
+
   test('R32 rejects duplicate keys within a JSON context', () => {
     const duplicate = toBase64url(encodeUtf8('{"nonce":"AQ==","\\u006eonce":"Ag=="}'));
     expect(() => decodeReport(changedJson({ context: duplicate }))).toThrow(
