@@ -1,6 +1,6 @@
 import type { WaitOptions } from '../contract.ts';
 import type { PolicyEngine } from '../policy/policy-engine.ts';
-import type { UnverifiedReport } from '../types/report.ts';
+import type { VerifiedReport } from '../types/report.ts';
 import type { AttestationResult } from '../types/result.ts';
 import type { Certificate } from '../x509/index.ts';
 import type { MetadataVersionStore } from './version-store.ts';
@@ -35,11 +35,6 @@ export interface VerifyOptions extends WaitOptions {
   /** How many different signers every metadata item must have. Default: 1. */
   readonly minimumMetadataSigners?: number;
 }
-
-declare const verified: unique symbol;
-
-/** A report that was verified: only `verify()` makes one. */
-export type VerifiedReport = UnverifiedReport & { readonly [verified]: true };
 
 /** What `verify()` found. */
 export interface Verification {

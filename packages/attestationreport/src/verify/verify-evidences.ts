@@ -165,6 +165,7 @@ function comparedSomething({ result }: EvidenceOutcome): boolean {
 
 function withWarning(result: MeasurementResult): MeasurementResult {
   const { summary } = result;
+  if (summary.status !== 'success') return result;
   const details = [NO_HARDWARE_ANCHOR, summary.details].filter(Boolean).join('\n');
   return { ...result, summary: { ...summary, details } };
 }

@@ -1,14 +1,14 @@
 import { equalBytes, toHex } from '@cmc/bytes';
 import { digest, type HashName, parseHashName } from '../crypto/index.ts';
 import { ErrorCode } from '../error-codes.ts';
-import type { UnverifiedReport } from '../types/report.ts';
+import type { UnverifiedReport, VerifiedReport } from '../types/report.ts';
 import type { AttestationResult, MeasurementResult, Result } from '../types/result.ts';
 import { applyPolicies } from './apply-policies.ts';
 import { collectMetadata } from './collect-metadata.ts';
 import { Findings, NOT_REACHED } from './findings.ts';
 import type { MetadataEntry } from './metadata-entry.ts';
 import { requireNonce } from './nonce.ts';
-import type { Verification, VerifiedReport, VerifyOptions } from './options.ts';
+import type { Verification, VerifyOptions } from './options.ts';
 import { readReport } from './read-report.ts';
 import { collectReferences } from './references.ts';
 import { verifyEvidences } from './verify-evidences.ts';

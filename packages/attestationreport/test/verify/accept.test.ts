@@ -1,9 +1,8 @@
 import { beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
 import { attestationResultSchema, encodeStruct } from '../../src/codec/index.ts';
 import { explain } from '../../src/explain.ts';
-import type { UnverifiedReport } from '../../src/types/report.ts';
+import type { UnverifiedReport, VerifiedReport } from '../../src/types/report.ts';
 import type { Serialization } from '../../src/types/serialization.ts';
-import type { VerifiedReport } from '../../src/verify/index.ts';
 import { asJsonObject } from '../oci/vectors.ts';
 import {
   clock,
