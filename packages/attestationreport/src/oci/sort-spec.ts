@@ -1,7 +1,8 @@
 import type { JsonObject, JsonValue } from '../types/report.ts';
 import { isJsonArray, isJsonObject, member, withMembers } from './json-values.ts';
+import { type Compare, sortUnstable } from './unstable-sort.ts';
 
-type Order = (a: JsonValue, b: JsonValue) => number;
+type Order = Compare<JsonValue>;
 
 /**
  * A copy of an OCI runtime configuration with the arrays sorted whose order has no meaning, so that
@@ -60,7 +61,7 @@ function inObject(apply: (object: JsonObject) => JsonObject): Change {
 }
 
 function sorted(order: Order): Change {
-  return (value) => (isJsonArray(value) ? value.toSorted(order) : value);
+  return (value) => (isJsonArray(value) ? sortUnstable(value, order) : value);
 }
 
 function eachObject(value: JsonValue, apply: (object: JsonObject) => JsonObject): JsonValue {
