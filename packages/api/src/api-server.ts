@@ -1,13 +1,16 @@
 import { type Logger, silentLogger } from '@cmc/bytes';
+import { ByteBudget } from './byte-budget.ts';
 import { Calls } from './calls.ts';
 import type { Cmc } from './cmc.ts';
 import { positiveOption } from './deadline.ts';
 import {
   DEFAULT_CALL_TIMEOUT_MS,
   DEFAULT_GRACE_MS,
+  DEFAULT_MAX_BUFFERED_BYTES,
   DEFAULT_MAX_CALLS,
   DEFAULT_MAX_CONNECTIONS,
   DEFAULT_TRANSFER_TIMEOUT_MS,
+  MAX_MESSAGE_BYTES,
 } from './limits.ts';
 
 /** Options that the servers of all transports have. */
@@ -30,35 +33,59 @@ export interface StreamServeOptions extends ServeOptions {
   readonly maxConnections?: number;
   /** Time for a peer to send one request, and to take one response. Default 10 s. */
   readonly transferTimeoutMs?: number;
+  /** Longest message, either way; at most and by default 16 MiB. */
+  readonly maxMessageBytes?: number;
+  /** Memory for the messages of all connections together. Default 128 MiB. */
+  readonly maxBufferedBytes?: number;
 }
 
-/** {@link StreamServeOptions} with defaults filled in. */
+/** {@link ServeOptions} with defaults filled in. */
 export interface ResolvedServeOptions {
   readonly address: string;
   readonly logger: Logger;
-  readonly maxConnections: number;
-  readonly transferTimeoutMs: number;
   readonly calls: Calls;
 }
 
+/** {@link StreamServeOptions} with defaults filled in. */
+export interface ResolvedStreamOptions extends ResolvedServeOptions {
+  readonly maxConnections: number;
+  readonly transferTimeoutMs: number;
+  readonly maxMessageBytes: number;
+  readonly budget: ByteBudget;
+}
+
 /** Fills in the defaults. @throws {RangeError} */
-export function resolveServeOptions(cmc: Cmc, options: StreamServeOptions): ResolvedServeOptions {
-  const logger = options.logger ?? silentLogger;
-  const option = (
-    name: 'maxCalls' | 'callTimeoutMs' | 'maxConnections' | 'transferTimeoutMs',
-    fallback: number,
-  ): number => positiveOption(name, options[name], fallback);
-  return {
-    address: options.address,
+export function resolveServeOptions(cmc: Cmc, options: ServeOptions): ResolvedServeOptions {
+  const { address, logger = silentLogger, maxCalls, callTimeoutMs } = options;
+  const calls = new Calls({
+    cmc,
     logger,
-    maxConnections: option('maxConnections', DEFAULT_MAX_CONNECTIONS),
-    transferTimeoutMs: option('transferTimeoutMs', DEFAULT_TRANSFER_TIMEOUT_MS),
-    calls: new Calls({
-      cmc,
-      logger,
-      maxCalls: option('maxCalls', DEFAULT_MAX_CALLS),
-      callTimeoutMs: option('callTimeoutMs', DEFAULT_CALL_TIMEOUT_MS),
-    }),
+    maxCalls: positiveOption('maxCalls', maxCalls, DEFAULT_MAX_CALLS),
+    callTimeoutMs: positiveOption('callTimeoutMs', callTimeoutMs, DEFAULT_CALL_TIMEOUT_MS),
+  });
+  return { address, logger, calls };
+}
+
+/** Fills in the defaults. @throws {RangeError} */
+export function resolveStreamOptions(cmc: Cmc, options: StreamServeOptions): ResolvedStreamOptions {
+  const { maxConnections, transferTimeoutMs, maxMessageBytes, maxBufferedBytes } = options;
+  return {
+    ...resolveServeOptions(cmc, options),
+    maxConnections: positiveOption('maxConnections', maxConnections, DEFAULT_MAX_CONNECTIONS),
+    transferTimeoutMs: positiveOption(
+      'transferTimeoutMs',
+      transferTimeoutMs,
+      DEFAULT_TRANSFER_TIMEOUT_MS,
+    ),
+    maxMessageBytes: positiveOption(
+      'maxMessageBytes',
+      maxMessageBytes,
+      MAX_MESSAGE_BYTES,
+      MAX_MESSAGE_BYTES,
+    ),
+    budget: new ByteBudget(
+      positiveOption('maxBufferedBytes', maxBufferedBytes, DEFAULT_MAX_BUFFERED_BYTES),
+    ),
   };
 }
 

@@ -22,10 +22,16 @@ export function decodeRequest<Request, Wire>(
   bytes: Uint8Array,
 ): DecodedRequest<Request> {
   assertRequestSize(operation, bytes.length);
+  const { request: message } = operation;
+  const { value, serialization } = blameRequest(() => message.decode(bytes));
+  if (value.version !== '') assertMajorVersion(message.name, value.version);
+  return { request: message.accept(value), serialization };
+}
+
+/** What `decode` yields. @throws {ApiError} ERR_API_REQUEST where it throws a DecodeError */
+export function blameRequest<T>(decode: () => T): T {
   try {
-    const { value, serialization } = operation.request.decode(bytes);
-    if (value.version !== '') assertMajorVersion(operation.request.name, value.version);
-    return { request: operation.request.accept(value), serialization };
+    return decode();
   } catch (cause) {
     if (!(cause instanceof DecodeError)) throw cause;
     throw new ApiError('ERR_API_REQUEST', cause.message, { cause });
@@ -68,10 +74,24 @@ export function assertRequestSize(
   );
 }
 
+/** @throws {ApiError} ERR_API_LIMIT */
+export function assertResponseSize(name: string, length: number, maxBytes: number): void {
+  if (length <= maxBytes) return;
+  throw new ApiError(
+    'ERR_API_LIMIT',
+    `${name} of ${length} bytes, at most ${maxBytes} are allowed`,
+  );
+}
+
 const MAJOR_VERSION = API_VERSION.slice(0, API_VERSION.indexOf('.') + 1);
 
 function assertMajorVersion(name: string, version: string): void {
-  if (version.startsWith(MAJOR_VERSION) && /^\d+\.\d+\.\d+$/.test(version)) return;
+  const same = version.startsWith(MAJOR_VERSION) && /^\d+\.\d+\.\d+$/.test(version);
+  if (!same) refuseVersion(name, version);
+}
+
+/** @throws {ApiError} ERR_API_VERSION */
+export function refuseVersion(name: string, version: string): never {
   throw new ApiError(
     'ERR_API_VERSION',
     `${name}: expected version ${API_VERSION}, got ${JSON.stringify(version.slice(0, 32))}`,

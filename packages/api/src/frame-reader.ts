@@ -1,3 +1,4 @@
+import type { ByteShare } from './byte-budget.ts';
 import { ApiError } from './errors.ts';
 
 /** A header of fixed size, with the length of the payload that follows it (u32, big endian). */
@@ -17,7 +18,7 @@ export interface RawFrame {
 /** First allocation; it grows with what really arrives, never with what is announced. */
 const FIRST_BUFFER_BYTES = 16 * 1024;
 
-/** Puts the one frame of a stream together, from chunks of any size. */
+/** Puts the frames of a stream together, from chunks of any size. */
 export class FrameReader {
   readonly #format: FrameFormat;
   #buffer = new Uint8Array(0);
@@ -27,29 +28,43 @@ export class FrameReader {
     this.#format = format;
   }
 
-  /** Bytes of memory in use: never more than twice what has arrived, plus a small constant. */
+  /** Bytes that no frame has taken yet. */
+  get pendingBytes(): number {
+    return this.#received;
+  }
+
+  /** Bytes of memory in use: never more than twice what is pending, plus a small constant. */
   get bufferedBytes(): number {
     return this.#buffer.length;
   }
 
+  append(chunk: Uint8Array): void {
+    const needed = this.#received + chunk.length;
+    if (needed > this.#buffer.length) {
+      const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 2, FIRST_BUFFER_BYTES));
+      larger.set(this.#buffer.subarray(0, this.#received));
+      this.#buffer = larger;
+    }
+    this.#buffer.set(chunk, this.#received);
+    this.#received = needed;
+  }
+
   /**
-   * Takes `chunk` in; yields the frame when it is complete, as a view of memory that nobody else
-   * uses.
+   * The next frame once it is complete, in memory that nobody else uses.
    *
    * @throws {ApiError} ERR_API_LIMIT: announces a payload beyond the limit; ERR_API_PROTOCOL: a
-   * payload that is too short, or bytes after the frame
+   * payload that is too short
    */
-  push(chunk: Uint8Array): RawFrame | undefined {
+  next(): RawFrame | undefined {
     const { headerBytes, lengthOffset } = this.#format;
-    this.#append(chunk);
     if (this.#received < headerBytes) return undefined;
     const header = new DataView(this.#buffer.buffer, 0, headerBytes);
     const end = headerBytes + this.#checkedLength(header.getUint32(lengthOffset));
-    if (this.#received > end) {
-      throw new ApiError('ERR_API_PROTOCOL', `${this.#received - end} bytes after the message`);
-    }
     if (this.#received < end) return undefined;
-    return { header, payload: this.#buffer.subarray(headerBytes, end) };
+    const payload = this.#buffer.subarray(headerBytes, end);
+    this.#buffer = this.#buffer.slice(end, this.#received);
+    this.#received = this.#buffer.length;
+    return { header, payload };
   }
 
   #checkedLength(length: number): number {
@@ -61,15 +76,25 @@ export class FrameReader {
       `message of ${length} bytes, at most ${maxPayloadBytes} are allowed`,
     );
   }
+}
 
-  #append(chunk: Uint8Array): void {
-    const needed = this.#received + chunk.length;
-    if (needed > this.#buffer.length) {
-      const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 2, FIRST_BUFFER_BYTES));
-      larger.set(this.#buffer.subarray(0, this.#received));
-      this.#buffer = larger;
-    }
-    this.#buffer.set(chunk, this.#received);
-    this.#received = needed;
+/**
+ * Takes `chunk` in; yields the frame when it is complete, for streams that carry only one. The
+ * memory is counted in `share`, and stays so until that is released.
+ *
+ * @throws {ApiError} what {@link FrameReader.next} and the share throw; ERR_API_PROTOCOL: bytes
+ * after the frame
+ */
+export function onlyFrame(
+  reader: FrameReader,
+  chunk: Uint8Array,
+  share?: ByteShare,
+): RawFrame | undefined {
+  reader.append(chunk);
+  share?.hold(reader.bufferedBytes);
+  const frame = reader.next();
+  if (frame !== undefined && reader.pendingBytes > 0) {
+    throw new ApiError('ERR_API_PROTOCOL', `${reader.pendingBytes} bytes after the message`);
   }
+  return frame;
 }

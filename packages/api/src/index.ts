@@ -25,3 +25,4 @@ export type { ApiName, CmcClientOptions } from './create-cmc-client.ts';
 export { createCmcClient } from './create-cmc-client.ts';
 export type { ApiErrorCode, ApiErrorOptions } from './errors.ts';
 export { ApiError } from './errors.ts';
+export { operations } from './operations.ts';

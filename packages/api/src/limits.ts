@@ -19,7 +19,7 @@ export const DEFAULT_MAX_CALLS = 256;
 /** Connections that one server holds; more are closed at once. */
 export const DEFAULT_MAX_CONNECTIONS = 1024;
 
-/** Memory for requests, complete or not, of all connections of one socket server. */
+/** Memory for the messages of all connections of one server, complete or not. */
 export const DEFAULT_MAX_BUFFERED_BYTES: number = 128 * 1024 * 1024;
 
 /** Time that running calls get when a server closes. */

@@ -19,6 +19,8 @@ export interface ListenOptions {
   readonly address: string;
   readonly maxConnections: number;
   readonly logger: Logger;
+  /** Keeps the connection of a peer that has sent everything; otherwise it is closed then. */
+  readonly allowHalfOpen: boolean;
   readonly onConnection: (socket: Socket) => void;
 }
 
@@ -38,11 +40,10 @@ export interface Listener {
  * @throws {ApiError} ERR_API_ADDRESS: not an address, not local, in use, or no permission
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { logger, maxConnections, onConnection } = options;
+  const { allowHalfOpen, logger, maxConnections, onConnection } = options;
   const address = await localAddress(parseAddress(options.address));
   const connections = new Set<Socket>();
-  // Half-open: a client may say that it has sent everything and still wait for its answer.
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+  const server = createServer({ allowHalfOpen, noDelay: true }, (socket) => {
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
     // Later failures of a connection concern its peer only; every user of it sees 'close'.

@@ -24,8 +24,10 @@ function operation<Request, Response, RequestWire>(
   return Object.freeze(row);
 }
 
-type RequestOf<Method extends keyof Cmc> =
-  Parameters<Cmc[Method]> extends [infer Request, CallOptions?] ? Request : messages.EmptyRequest;
+// Methods without a request take at most the options.
+type RequestOf<Method extends keyof Cmc> = Parameters<Cmc[Method]>['length'] extends 1 | 2
+  ? Parameters<Cmc[Method]>[0]
+  : messages.EmptyRequest;
 type ResponseOf<Method extends keyof Cmc> = Awaited<ReturnType<Cmc[Method]>>;
 
 /** The operations by their method of `Cmc`. All transports follow this table. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FrameReader } from '../src/frame-reader.ts';
+import { FrameReader, onlyFrame } from '../src/frame-reader.ts';
 import { encodeGrpcFrame, grpcFrames, messageOf } from '../src/grpc/frame.ts';
 import { encodeFrame, socketFrames, toFrame } from '../src/socket/frame.ts';
 
@@ -15,7 +15,7 @@ describe('socket frames', () => {
         const ends = [...cuts.sort((a, b) => a - b), bytes.length];
         let start = 0;
         for (const end of ends) {
-          const frame = reader.push(bytes.subarray(start, end));
+          const frame = onlyFrame(reader, bytes.subarray(start, end));
           if (end < bytes.length) expect(frame).toBeUndefined();
           else if (frame !== undefined) {
             expect(toFrame(frame)).toEqual({ type: 7, payload: PAYLOAD });
@@ -30,7 +30,7 @@ describe('socket frames', () => {
 
   test('R46 refuses a length beyond the limit, and allocates nothing for it', () => {
     const reader = new FrameReader(socketFrames(1000));
-    expect(() => reader.push(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1))).toThrow(
+    expect(() => onlyFrame(reader, Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1))).toThrow(
       expect.objectContaining({ code: 'ERR_API_LIMIT' }),
     );
     expect(reader.bufferedBytes).toBeLessThan(100_000);
@@ -38,22 +38,22 @@ describe('socket frames', () => {
 
   test('R46 allocate for what has arrived, not for what was announced', () => {
     const reader = new FrameReader(socketFrames(0xffff_ffff));
-    reader.push(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1));
-    reader.push(new Uint8Array(200_000));
+    onlyFrame(reader, Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1));
+    onlyFrame(reader, new Uint8Array(200_000));
     expect(reader.bufferedBytes).toBeLessThan(500_000);
   });
 
   test('are limited exactly', () => {
     const exact = encodeFrame({ type: 1, payload: PAYLOAD });
-    expect(new FrameReader(socketFrames(300)).push(exact)).toBeDefined();
-    expect(() => new FrameReader(socketFrames(299)).push(exact)).toThrow(
+    expect(onlyFrame(new FrameReader(socketFrames(300)), exact)).toBeDefined();
+    expect(() => onlyFrame(new FrameReader(socketFrames(299)), exact)).toThrow(
       expect.objectContaining({ code: 'ERR_API_LIMIT' }),
     );
   });
 
   test('are refused without a payload', () => {
     const empty = encodeFrame({ type: 1, payload: new Uint8Array() });
-    expect(() => new FrameReader(socketFrames(10)).push(empty)).toThrow(
+    expect(() => onlyFrame(new FrameReader(socketFrames(10)), empty)).toThrow(
       expect.objectContaining({ code: 'ERR_API_PROTOCOL' }),
     );
   });
@@ -61,7 +61,7 @@ describe('socket frames', () => {
   test('are refused with bytes after them', () => {
     const reader = new FrameReader(socketFrames(1000));
     const frame = encodeFrame({ type: 1, payload: PAYLOAD });
-    expect(() => reader.push(Uint8Array.of(...frame, 0))).toThrow(
+    expect(() => onlyFrame(reader, Uint8Array.of(...frame, 0))).toThrow(
       expect.objectContaining({ code: 'ERR_API_PROTOCOL' }),
     );
   });
@@ -69,14 +69,14 @@ describe('socket frames', () => {
 
 describe('gRPC messages', () => {
   test('may be empty', () => {
-    const frame = new FrameReader(grpcFrames(10)).push(encodeGrpcFrame(new Uint8Array()));
+    const frame = onlyFrame(new FrameReader(grpcFrames(10)), encodeGrpcFrame(new Uint8Array()));
     expect(frame && messageOf(frame)).toEqual(new Uint8Array());
   });
 
   test('are refused when they are compressed', () => {
     const bytes = encodeGrpcFrame(PAYLOAD);
     bytes[0] = 1;
-    const frame = new FrameReader(grpcFrames(1000)).push(bytes);
+    const frame = onlyFrame(new FrameReader(grpcFrames(1000)), bytes);
     expect(() => frame && messageOf(frame)).toThrow(
       expect.objectContaining({ code: 'ERR_API_PROTOCOL' }),
     );

@@ -33,6 +33,7 @@ const start = async (address: string, maxConnections = 10): Promise<Listener> =>
     address,
     maxConnections,
     logger: silentLogger,
+    allowHalfOpen: false,
     onConnection: (socket) => void socket.resume(),
   });
   listeners.push(listener);

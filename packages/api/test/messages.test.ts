@@ -8,49 +8,11 @@ import { ApiError } from '../src/errors.ts';
 import * as messages from '../src/messages.ts';
 import { type AnyOperation, allOperations, operations } from '../src/operations.ts';
 import { encodeFrame } from '../src/socket/frame.ts';
-import { DIGEST, KEY_ID, SAMPLE_EVENT, SAMPLE_RESULT } from './fake-cmc.ts';
+import { KEY_ID } from './fake-cmc.ts';
+import { SAMPLES } from './samples.ts';
 
 const utf8 = new TextEncoder();
 const NONCE = fromHex('01020304');
-
-/** A value of every message, with every member set. */
-const SAMPLES: ReadonlyMap<messages.Message<unknown, unknown>, unknown> = new Map<
-  messages.Message<unknown, unknown>,
-  unknown
->([
-  [messages.attestationRequest, { nonce: new Uint8Array(8), cached: [DIGEST] }],
-  [messages.attestationResponse, { report: NONCE }],
-  [
-    messages.verificationRequest,
-    {
-      nonce: new Uint8Array(32),
-      report: NONCE,
-      peer: DIGEST,
-      peerAddr: '[::1]:443',
-      policies: utf8.encode('true'),
-    },
-  ],
-  [messages.verificationResponse, { result: SAMPLE_RESULT }],
-  [
-    messages.tlsCreateRequest,
-    {
-      keyConfig: { type: 'sw', alg: 'EC256', cn: 'a', dnsNames: ['a.b'], ipAddresses: ['::1'] },
-    },
-  ],
-  [messages.tlsCreateResponse, { keyId: KEY_ID }],
-  [messages.tlsSignRequest, { keyId: KEY_ID, content: new Uint8Array(32), hashAlg: 'SHA-256' }],
-  [messages.tlsSignResponse, { signedContent: NONCE }],
-  [messages.tlsCertRequest, { keyId: KEY_ID }],
-  [messages.tlsCertResponse, { certificate: [NONCE, NONCE] }],
-  [messages.peerCacheRequest, { peer: DIGEST }],
-  [messages.peerCacheResponse, { cache: [DIGEST, DIGEST] }],
-  [messages.measureRequest, { event: SAMPLE_EVENT }],
-  [messages.measureResponse, { success: true }],
-  [messages.updateCertsRequest, {}],
-  [messages.updateCertsResponse, { success: true }],
-  [messages.updateMetadataRequest, {}],
-  [messages.updateMetadataResponse, { success: false }],
-]);
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const json = (value: object): Uint8Array => utf8.encode(JSON.stringify(value));

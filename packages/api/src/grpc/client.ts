@@ -78,7 +78,10 @@ class Connection {
       // Counts what waits to be sent, too; the messages have limits of their own.
       maxSessionMemory: Number.MAX_SAFE_INTEGER,
     });
-    session.once('connect', () => session.setLocalWindowSize(WINDOW_BYTES));
+    session.once('connect', () => {
+      // The event comes a tick late: the client may have been closed by then.
+      if (!session.destroyed) session.setLocalWindowSize(WINDOW_BYTES);
+    });
     // Every call on the session fails by itself; the next one makes a new session.
     session.on('error', () => {});
     this.#session = session;

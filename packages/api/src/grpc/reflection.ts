@@ -7,26 +7,24 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
-import type { handleBidiStreamingCall } from '@grpc/grpc-js';
 import {
   type ServerReflectionRequest,
   ServerReflectionRequestSchema,
   ServerReflectionResponseSchema,
 } from './generated/grpc/reflection/v1/reflection_pb.ts';
+import type { GrpcHandler } from './http2-server.ts';
 import { decodeProto } from './proto.ts';
-import { GRPC_STATUS, statusDetails } from './status.ts';
+import { GRPC_STATUS } from './status.ts';
 
 type Answer = NonNullable<
   MessageInitShape<typeof ServerReflectionResponseSchema>['messageResponse']
 >;
 
 /**
- * The handlers of the reflection service for `services`. Its versions `v1` and `v1alpha` differ in
- * their package name only, so that these serve both.
+ * The handler of the reflection service for `services`: one answer to each message. The versions
+ * `v1` and `v1alpha` differ in their package name only, so that it serves both.
  */
-export function createReflection(services: readonly DescService[]): {
-  readonly ServerReflectionInfo: handleBidiStreamingCall<Uint8Array, Uint8Array>;
-} {
+export function createReflection(services: readonly DescService[]): GrpcHandler {
   const files = new Map(services.map(({ file }) => [`${file.name}.proto`, file]));
   const symbols = new Map([...files.values()].flatMap((file) => symbolsOf(file)));
 
@@ -47,25 +45,16 @@ export function createReflection(services: readonly DescService[]): {
     }
   };
 
-  return {
-    ServerReflectionInfo(call) {
-      call.on('data', (bytes: Uint8Array) => {
-        try {
-          const originalRequest = decodeProto(ServerReflectionRequestSchema, bytes);
-          const response = create(ServerReflectionResponseSchema, {
-            validHost: originalRequest.host,
-            originalRequest,
-            messageResponse: answer(originalRequest),
-          });
-          // A client that asks without reading waits until it has read.
-          if (!call.write(toBinary(ServerReflectionResponseSchema, response))) call.pause();
-        } catch (error) {
-          call.emit('error', statusDetails(error));
-        }
+  return async function* (messages) {
+    for await (const message of messages) {
+      const originalRequest = decodeProto(ServerReflectionRequestSchema, message);
+      const response = create(ServerReflectionResponseSchema, {
+        validHost: originalRequest.host,
+        originalRequest,
+        messageResponse: answer(originalRequest),
       });
-      call.on('drain', () => call.resume());
-      call.once('end', () => call.end());
-    },
+      yield toBinary(ServerReflectionResponseSchema, response);
+    }
   };
 }
 

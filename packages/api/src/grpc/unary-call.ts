@@ -5,9 +5,9 @@ import {
   type IncomingHttpStatusHeader,
 } from 'node:http2';
 import { ApiError } from '../errors.ts';
-import { FrameReader } from '../frame-reader.ts';
+import { FrameReader, onlyFrame } from '../frame-reader.ts';
 import { encodeGrpcFrame, grpcFrames, messageOf } from './frame.ts';
-import { GRPC_STATUS, statusError } from './status.ts';
+import { decodeGrpcMessage, encodeTimeout, GRPC_STATUS, statusError } from './status.ts';
 
 export interface UnaryCallOptions {
   /** `/package.Service/Method` */
@@ -54,7 +54,7 @@ export async function unaryCall(
       });
       stream.on('data', (chunk: Uint8Array) => {
         try {
-          const frame = reader.push(chunk);
+          const frame = onlyFrame(reader, chunk);
           if (frame !== undefined) response = messageOf(frame);
         } catch (error) {
           reject(error);
@@ -90,21 +90,8 @@ function assertOk(headers: ResponseHeaders): void {
   }
   if (Number(status) === GRPC_STATUS.OK) return;
   const text = headers['grpc-message'];
-  throw statusError(Number(status), typeof text === 'string' ? decodeGrpcMessage(text) : '');
-}
-
-const MAX_TIMEOUT_DIGITS = 8;
-
-/** `grpc-timeout`: at most eight digits and a unit. */
-function encodeTimeout(ms: number): string {
-  const text = String(Math.ceil(ms));
-  return text.length <= MAX_TIMEOUT_DIGITS ? `${text}m` : `${Math.ceil(ms / 1000)}S`;
-}
-
-/** Text of a percent-encoded `grpc-message`; what is not encoded properly stays as it is. */
-export function decodeGrpcMessage(text: string): string {
-  const binary = text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
-  return Buffer.from(binary, 'latin1').toString('utf8');
+  throw statusError({
+    code: Number(status),
+    message: typeof text === 'string' ? decodeGrpcMessage(text) : '',
+  });
 }

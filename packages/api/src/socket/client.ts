@@ -4,9 +4,8 @@ import { type ApiAddress, formatAddress, parseAddress } from '../addresses.ts';
 import { type ClientOptions, type CmcClient, createClient } from '../client.ts';
 import { assertRequestSize, decodeError, decodeResponse } from '../codec.ts';
 import { ApiError } from '../errors.ts';
-import { FrameReader } from '../frame-reader.ts';
 import { MAX_MESSAGE_BYTES } from '../limits.ts';
-import { ERROR_TYPE, encodeFrame, socketFrames } from './frame.ts';
+import { ERROR_TYPE, encodeFrame } from './frame.ts';
 import { receiveFrame } from './receive-frame.ts';
 
 /**
@@ -25,10 +24,7 @@ export function createSocketClient(options: ClientOptions): CmcClient {
         try {
           // One write: some peers expect the whole header in one read.
           socket.write(encodeFrame({ type: operation.socketType, payload }));
-          const response = await receiveFrame(
-            socket,
-            new FrameReader(socketFrames(MAX_MESSAGE_BYTES)),
-          );
+          const response = await receiveFrame(socket, { maxPayloadBytes: MAX_MESSAGE_BYTES });
           if (response.type === ERROR_TYPE) throw decodeError(response.payload);
           if (response.type !== operation.socketType) {
             throw new ApiError(

@@ -3,29 +3,22 @@ import type { Serialization } from '@cmc/attestationreport';
 import {
   type ApiServer,
   createApiServer,
-  type ResolvedServeOptions,
-  resolveServeOptions,
+  type ResolvedStreamOptions,
+  resolveStreamOptions,
   type StreamServeOptions,
 } from '../api-server.ts';
+import type { ByteShare } from '../byte-budget.ts';
 import type { Cmc } from '../cmc.ts';
-import { decodeRequest, encodeError, guessSerialization } from '../codec.ts';
-import { positiveOption } from '../deadline.ts';
+import { assertResponseSize, decodeRequest, encodeError, guessSerialization } from '../codec.ts';
 import { ApiError } from '../errors.ts';
-import { FrameReader } from '../frame-reader.ts';
-import { DEFAULT_MAX_BUFFERED_BYTES, MAX_MESSAGE_BYTES } from '../limits.ts';
 import { listen } from '../listen.ts';
 import { type AnyOperation, allOperations } from '../operations.ts';
 import { Running } from '../running.ts';
-import { ERROR_TYPE, encodeFrame, type Frame, socketFrames } from './frame.ts';
+import { ERROR_TYPE, encodeFrame, type Frame } from './frame.ts';
 import { receiveFrame } from './receive-frame.ts';
 
 /** Options of {@link serveSocket}. */
-export interface SocketServeOptions extends StreamServeOptions {
-  /** Longest payload, either way. Default 16 MiB. */
-  readonly maxMessageBytes?: number;
-  /** Memory for the requests of all connections together. Default 128 MiB. */
-  readonly maxBufferedBytes?: number;
-}
+export type SocketServeOptions = StreamServeOptions;
 
 /**
  * Serves `cmc` on a Unix socket (mode 0660) or on loopback TCP: one request and one response per
@@ -34,21 +27,13 @@ export interface SocketServeOptions extends StreamServeOptions {
  * @throws {ApiError} ERR_API_ADDRESS
  */
 export async function serveSocket(cmc: Cmc, options: SocketServeOptions): Promise<ApiServer> {
-  const resolved = resolveServeOptions(cmc, options);
-  const server = new SocketServer(resolved, {
-    maxMessageBytes: positiveOption(
-      'maxMessageBytes',
-      options.maxMessageBytes,
-      MAX_MESSAGE_BYTES,
-      MAX_MESSAGE_BYTES,
-    ),
-    maxBufferedBytes: positiveOption(
-      'maxBufferedBytes',
-      options.maxBufferedBytes,
-      DEFAULT_MAX_BUFFERED_BYTES,
-    ),
+  const resolved = resolveStreamOptions(cmc, options);
+  const server = new SocketServer(resolved);
+  const listener = await listen({
+    ...resolved,
+    allowHalfOpen: true,
+    onConnection: (socket) => server.accept(socket),
   });
-  const listener = await listen({ ...resolved, onConnection: (socket) => server.accept(socket) });
   return createApiServer({
     address: listener.address,
     calls: resolved.calls,
@@ -63,21 +48,13 @@ const byType: ReadonlyMap<number, AnyOperation> = new Map(
   allOperations.map((operation) => [operation.socketType, operation]),
 );
 
-interface SocketLimits {
-  readonly maxMessageBytes: number;
-  readonly maxBufferedBytes: number;
-}
-
 class SocketServer {
-  readonly #options: ResolvedServeOptions;
-  readonly #limits: SocketLimits;
+  readonly #options: ResolvedStreamOptions;
   /** From the complete request to the answer in the hands of the kernel. */
   readonly #exchanges = new Running();
-  #bufferedBytes = 0;
 
-  constructor(options: ResolvedServeOptions, limits: SocketLimits) {
+  constructor(options: ResolvedStreamOptions) {
     this.#options = options;
-    this.#limits = limits;
   }
 
   async idle(): Promise<void> {
@@ -92,21 +69,45 @@ class SocketServer {
   }
 
   async #serve(socket: Socket): Promise<void> {
-    const late = setTimeout(() => socket.destroy(), this.#options.transferTimeoutMs);
-    try {
-      const frame = await this.#receive(socket);
+    const { budget, maxMessageBytes, transferTimeoutMs } = this.#options;
+    const share = budget.share();
+    const late = setTimeout(() => socket.destroy(), transferTimeoutMs);
+    socket.once('close', () => {
       clearTimeout(late);
-      await this.#exchanges.track(this.#exchange(socket, frame));
+      share.release();
+    });
+    try {
+      const frame = await receiveFrame(socket, { maxPayloadBytes: maxMessageBytes, share });
+      clearTimeout(late);
+      await this.#exchanges.track(this.#exchange(socket, frame, share));
     } catch (error) {
       clearTimeout(late);
       await this.#send(socket, errorFrame(error, 'cbor'));
     }
   }
 
-  async #exchange(socket: Socket, frame: Frame): Promise<void> {
+  async #exchange(socket: Socket, frame: Frame, share: ByteShare): Promise<void> {
     const gone = new AbortController();
     socket.once('close', () => gone.abort(new ApiError('ERR_API_UNAVAILABLE', 'the peer is gone')));
-    await this.#send(socket, await this.#answer(frame, gone.signal));
+    const answer = await this.#answer(frame, gone.signal).catch((error: unknown) =>
+      errorFrame(error, guessSerialization(frame.payload)),
+    );
+    if (socket.destroyed) return;
+    share.hold(answer.length);
+    await this.#send(socket, answer);
+  }
+
+  async #answer({ type, payload }: Frame, signal: AbortSignal): Promise<Uint8Array> {
+    const { calls, maxMessageBytes } = this.#options;
+    const operation = byType.get(type);
+    if (operation === undefined) {
+      throw new ApiError('ERR_API_PROTOCOL', `unknown message type ${type}`);
+    }
+    const { request, serialization } = decodeRequest(operation, payload);
+    const response = await calls.run(operation, request, { serialization, signal });
+    const encoded = operation.response.encode(response, serialization);
+    assertResponseSize(operation.response.name, encoded.length, maxMessageBytes);
+    return encodeFrame({ type, payload: encoded });
   }
 
   /** Hands `answer` to the kernel; the peer then has its time to take it and to close. */
@@ -118,47 +119,6 @@ class SocketServer {
       socket.once('close', resolve);
       socket.end(answer, resolve);
     });
-  }
-
-  async #receive(socket: Socket): Promise<Frame> {
-    const { maxMessageBytes, maxBufferedBytes } = this.#limits;
-    const reader = new FrameReader(socketFrames(maxMessageBytes));
-    let held = 0;
-    socket.once('close', () => {
-      this.#bufferedBytes -= held;
-    });
-    return await receiveFrame(socket, reader, () => {
-      this.#bufferedBytes += reader.bufferedBytes - held;
-      held = reader.bufferedBytes;
-      if (this.#bufferedBytes > maxBufferedBytes) {
-        throw new ApiError('ERR_API_LIMIT', 'too many bytes of other requests are waiting');
-      }
-    });
-  }
-
-  async #answer({ type, payload }: Frame, signal: AbortSignal): Promise<Uint8Array> {
-    const operation = byType.get(type);
-    try {
-      if (operation === undefined) {
-        throw new ApiError('ERR_API_PROTOCOL', `unknown message type ${type}`);
-      }
-      const { request, serialization } = decodeRequest(operation, payload);
-      const response = await this.#options.calls.run(operation, request, { serialization, signal });
-      return this.#frame(type, operation.response.encode(response, serialization));
-    } catch (error) {
-      return errorFrame(error, guessSerialization(payload));
-    }
-  }
-
-  #frame(type: number, payload: Uint8Array): Uint8Array {
-    const { maxMessageBytes } = this.#limits;
-    if (payload.length > maxMessageBytes) {
-      throw new ApiError(
-        'ERR_API_LIMIT',
-        `response of ${payload.length} bytes, at most ${maxMessageBytes} are allowed`,
-      );
-    }
-    return encodeFrame({ type, payload });
   }
 }
 

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../src/api-server.ts';
 import type { Cmc } from '../../src/cmc.ts';
 import { decodeError } from '../../src/codec.ts';
-import { FrameReader } from '../../src/frame-reader.ts';
+import { FrameReader, onlyFrame } from '../../src/frame-reader.ts';
 import { attestationRequest, attestationResponse } from '../../src/messages.ts';
 import { createSocketClient } from '../../src/socket/client.ts';
 import { encodeFrame, type Frame, socketFrames, toFrame } from '../../src/socket/frame.ts';
@@ -26,7 +26,7 @@ const ATTEST = encodeFrame({
 });
 
 const frameIn = (bytes: Uint8Array): Frame => {
-  const frame = new FrameReader(socketFrames(1 << 24)).push(bytes);
+  const frame = onlyFrame(new FrameReader(socketFrames(1 << 24)), bytes);
   if (frame === undefined) throw new Error(`no frame in ${bytes.length} bytes`);
   return toFrame(frame);
 };
@@ -237,7 +237,10 @@ describe('socket server on tcp', () => {
 });
 
 describe('socket client', () => {
-  const against = async (answer: (socket: Socket) => void, timeoutMs = 2_000): Promise<unknown> => {
+  const against = async (
+    answer: (socket: Socket) => unknown,
+    timeoutMs = 2_000,
+  ): Promise<unknown> => {
     const server = createServer((socket) => {
       socket.on('error', () => {});
       socket.once('data', () => answer(socket));
@@ -257,33 +260,30 @@ describe('socket client', () => {
   const response = (type: number, text: string): Uint8Array =>
     encodeFrame({ type, payload: new TextEncoder().encode(text) });
 
-  test.each([
-    ['a daemon that dies', (s: Socket) => void s.destroy(), 'ERR_API_UNAVAILABLE'],
+  const faults: readonly (readonly [string, (socket: Socket) => unknown, string])[] = [
+    ['a daemon that dies', (s) => s.destroy(), 'ERR_API_UNAVAILABLE'],
     [
       'a daemon that dies in the middle of its answer',
-      (s: Socket) => void s.end(response(1, '{"version":"1.4.0"}').subarray(0, 15)),
+      (s) => s.end(response(1, '{"version":"1.4.0"}').subarray(0, 15)),
       'ERR_API_UNAVAILABLE',
     ],
     [
       'a response of 4 GiB',
-      (s: Socket) => void s.write(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1)),
+      (s) => s.write(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1)),
       'ERR_API_LIMIT',
     ],
-    ['another type', (s: Socket) => void s.end(response(2, '{}')), 'ERR_API_PROTOCOL'],
-    ['garbage', (s: Socket) => void s.end(response(1, 'x')), 'ERR_API_PROTOCOL'],
-    [
-      'another version',
-      (s: Socket) => void s.end(response(1, '{"version":"2.0.0"}')),
-      'ERR_API_VERSION',
-    ],
-    ['an error', (s: Socket) => void s.end(response(0, '{"msg":"no"}')), 'ERR_API_REMOTE'],
+    ['another type', (s) => s.end(response(2, '{}')), 'ERR_API_PROTOCOL'],
+    ['garbage', (s) => s.end(response(1, 'x')), 'ERR_API_PROTOCOL'],
+    ['another version', (s) => s.end(response(1, '{"version":"2.0.0"}')), 'ERR_API_VERSION'],
+    ['an error', (s) => s.end(response(0, '{"msg":"no"}')), 'ERR_API_REMOTE'],
     [
       'bytes after the response',
       (s: Socket) =>
         void s.end(Uint8Array.of(...response(1, '{"version":"1.4.0","report":"AQ=="}'), 1)),
       'ERR_API_PROTOCOL',
     ],
-  ] as const)('reports %s', async (_, answer, code) => {
+  ];
+  test.each(faults)('reports %s', async (_, answer, code) => {
     expect(await against(answer)).toMatchObject({ name: 'ApiError', code });
   });
 
