@@ -1,6 +1,6 @@
 import type { WaitOptions } from '../contract.ts';
 import { ErrorCode } from '../error-codes.ts';
-import type { MetadataResult, MetadataSummary } from '../types/result.ts';
+import type { CompatibilityResult, MetadataResult, MetadataSummary } from '../types/result.ts';
 import type { SignedMetadata } from './collect-metadata.ts';
 import { checkCompatibility } from './compatibility.ts';
 import { NOT_REACHED } from './findings.ts';
@@ -57,55 +57,35 @@ export async function verifyMetadata(
   items: readonly SignedMetadata[],
   options: VerifyMetadataOptions,
 ): Promise<VerifiedMetadata> {
-  const entries = await verifyEntries(items, options);
   const { checkOmsp, requireOmsp, now } = options;
-  const [image, ...otherImages] = ofType(entries, IMAGE_DESCRIPTION);
-  const [company, ...otherCompanies] = ofType(entries, COMPANY_DESCRIPTION);
-  const manifests = ofType(entries, MANIFEST);
-  const responses = ofType(entries, OMSP_RESPONSE);
-  for (const other of [...otherImages, ...otherCompanies]) {
-    other.findings.fail(ErrorCode.UnknownMetadata, `a second ${other.metadata.type}`);
-  }
-  refuseDuplicates(manifests, (metadata) => metadata.name, 'manifest of this name');
-  refuseDuplicates(responses, (metadata) => metadata.server, 'response of this server');
-  const known = new Set([image, company, ...manifests, ...responses]);
-  const unknown = entries.filter((entry) => !known.has(entry));
-  for (const { metadata, findings } of unknown) {
-    if (!findings.failed) findings.fail(ErrorCode.UnknownMetadata, `type ${metadata.type}`);
-  }
+  const entries = await verifyEntries(items, options);
+  const kinds = classify(entries);
   if (checkOmsp || requireOmsp) {
-    checkRevocation({ manifests, responses, now: instantOf(now), required: requireOmsp });
+    checkRevocation({ ...kinds, now: instantOf(now), required: requireOmsp });
   }
-
-  const trusted = (entry: MetadataEntry): boolean => !entry.findings.failed;
-  const trustedManifests = manifests.filter(trusted);
-  const trustedImage = image !== undefined && trusted(image) ? image : undefined;
-  const { sorted, root, result } = checkCompatibility(trustedImage?.metadata, trustedManifests);
-  const allTrusted = entries.every(trusted);
-  const withHash = checkOmsp || requireOmsp;
-  const toResult = (entry: MetadataEntry): MetadataResult =>
-    entryResult(entry, { withHash: false });
-  const allManifests = [...sorted, ...manifests.filter((manifest) => !trusted(manifest))];
-  const summary: MetadataSummary = {
-    imageDescriptionResult: image === undefined ? NO_METADATA_RESULT : toResult(image),
-    manifestResults:
-      allManifests.length === 0
-        ? null
-        : allManifests.map((entry) => entryResult(entry, { withHash })),
-    ...(company === undefined ? {} : { companyDescriptionResult: toResult(company) }),
-    ...(unknown.length === 0 ? {} : { unknownResults: unknown.map(toResult) }),
-    // What nobody vouches for is not compared with anything.
-    compatibilityResult: allTrusted ? result : { result: NOT_REACHED },
-    ...(responses.length === 0 ? {} : { omspSignatureResults: responses.map(toResult) }),
-  };
+  const verified = entries.filter(isTrusted);
+  const imageDescription = verified.find((entry) => entry === kinds.image);
+  const { sorted, root, result } = checkCompatibility(
+    imageDescription?.metadata,
+    kinds.manifests.filter(isTrusted),
+  );
   return {
     status: judge(entries, result.result.status),
-    summary,
+    summary: summarize(kinds, {
+      manifests: [...sorted, ...kinds.manifests.filter((manifest) => !isTrusted(manifest))],
+      // What nobody vouches for is not compared with anything.
+      compatibility: verified.length === entries.length ? result : { result: NOT_REACHED },
+      withHash: checkOmsp || requireOmsp,
+    }),
     manifests: sorted,
     rootManifest: root,
-    imageDescription: trustedImage,
-    verified: entries.filter(trusted),
+    imageDescription,
+    verified,
   };
+}
+
+function isTrusted({ findings }: MetadataEntry): boolean {
+  return !findings.failed;
 }
 
 /** Verifies items one by one; whoever sends many bad ones gets no further work out of us. */
@@ -124,8 +104,32 @@ async function verifyEntries(
   return entries;
 }
 
-function ofType(entries: readonly MetadataEntry[], type: string): readonly MetadataEntry[] {
-  return entries.filter(({ metadata }) => metadata.type === type);
+interface Kinds {
+  readonly image: MetadataEntry | undefined;
+  readonly company: MetadataEntry | undefined;
+  readonly manifests: readonly MetadataEntry[];
+  readonly responses: readonly MetadataEntry[];
+  readonly unknown: readonly MetadataEntry[];
+}
+
+/** Sorts items by type and refuses those of which there is one too many. */
+function classify(entries: readonly MetadataEntry[]): Kinds {
+  const ofType = (type: string): readonly MetadataEntry[] =>
+    entries.filter(({ metadata }) => metadata.type === type);
+  const [image] = ofType(IMAGE_DESCRIPTION);
+  const [company] = ofType(COMPANY_DESCRIPTION);
+  const manifests = ofType(MANIFEST);
+  const responses = ofType(OMSP_RESPONSE);
+  refuseDuplicates(manifests, (metadata) => metadata.name, 'manifest of this name');
+  refuseDuplicates(responses, (metadata) => metadata.server, 'response of this server');
+  const known = new Set([image, company, ...manifests, ...responses]);
+  const unknown = entries.filter((entry) => !known.has(entry));
+  for (const { metadata, findings } of unknown.filter(isTrusted)) {
+    const single = [IMAGE_DESCRIPTION, COMPANY_DESCRIPTION].includes(metadata.type);
+    const details = `${single ? 'a second' : 'unknown type'} ${metadata.type}`.trim();
+    findings.fail(ErrorCode.UnknownMetadata, details);
+  }
+  return { image, company, manifests, responses, unknown };
 }
 
 function refuseDuplicates(
@@ -141,6 +145,27 @@ function refuseDuplicates(
       entry.findings.fail(ErrorCode.UnknownMetadata, `more than one ${what}`);
     }
   }
+}
+
+function summarize(
+  { image, company, responses, unknown }: Kinds,
+  options: {
+    readonly manifests: readonly MetadataEntry[];
+    readonly compatibility: CompatibilityResult;
+    readonly withHash: boolean;
+  },
+): MetadataSummary {
+  const { manifests, compatibility, withHash } = options;
+  const plain = (entry: MetadataEntry): MetadataResult => entryResult(entry, { withHash: false });
+  const manifestResults = manifests.map((entry) => entryResult(entry, { withHash }));
+  return {
+    imageDescriptionResult: image === undefined ? NO_METADATA_RESULT : plain(image),
+    manifestResults: manifestResults.length === 0 ? null : manifestResults,
+    ...(company === undefined ? {} : { companyDescriptionResult: plain(company) }),
+    ...(unknown.length === 0 ? {} : { unknownResults: unknown.map(plain) }),
+    compatibilityResult: compatibility,
+    ...(responses.length === 0 ? {} : { omspSignatureResults: responses.map(plain) }),
+  };
 }
 
 function judge(

@@ -256,13 +256,26 @@ describe('software evidence', () => {
   });
 
   test('refuses events without container data, or with hashes of another length', async () => {
-    const { ctrData: _, ...bare } = containerEvent();
     const event = containerEvent();
-    const short = { configSha256: new Uint8Array(), rootfsSha256: rootfs('app') };
-    for (const odd of [bare, { ...event, ctrData: short }]) {
+    const { ctrData: _, ...bare } = event;
+    const { configSha256 = new Uint8Array(), rootfsSha256 = new Uint8Array() } =
+      event.ctrData ?? {};
+    const short = { configSha256: configSha256.slice(1), rootfsSha256 };
+    const shifted = {
+      configSha256: Uint8Array.of(...configSha256, rootfsSha256[0] ?? 0),
+      rootfsSha256: rootfsSha256.slice(1),
+    };
+    for (const [odd, reason] of [
+      [bare, 'the event has no container data'],
+      [{ ...event, ctrData: short }, 'the container data has hashes of a wrong length'],
+      [{ ...event, ctrData: shifted }, 'the container data has hashes of a wrong length'],
+    ] as const) {
       const { codes, result } = await refuseSoftware({ events: [odd] });
       expect(codes).toContain(ErrorCode.VerifyMeasurement);
-      expect(result.measurements?.[0]?.artifacts?.at(-1)?.type).toBe('Measurement');
+      expect(result.measurements?.[0]?.artifacts?.at(-1)).toMatchObject({
+        type: 'Measurement',
+        description: reason,
+      });
     }
   });
 

@@ -217,6 +217,20 @@ describe('when metadata is valid', () => {
     }
   });
 
+  test('R37 looks at the validity of certificates again, though the signatures are known', async () => {
+    const validity = { notBefore: '2026-05-01T00:00:00Z', notAfter: '2030-01-01T00:00:00Z' };
+    const metadata = goodMetadata().map((item) => ({ ...item, validity }));
+    const report = await scene.report({ metadata });
+    for (let i = 0; i < 2; i++) expect((await scene.verify(report)).ok).toBe(true);
+    for (const now of ['2025-12-31T00:00:00Z', '2027-01-01T00:00:01Z']) {
+      const { result } = await refuse(report, { now: new Date(now) });
+      expect(
+        result.metadata.manifestResults?.[0]?.signatureValidation?.[0]?.certChainValidation,
+      ).toMatchObject({ status: 'fail', errorCodes: [ErrorCode.VerifyCertChain] });
+    }
+    expect((await scene.verify(report)).ok).toBe(true);
+  });
+
   test('R35 notes when metadata is accepted within the leeway', async () => {
     const validity = { notBefore: '2026-06-01T12:00:59Z', notAfter: '2027-01-01T00:00:00Z' };
     const report = await scene.report({ metadata: changed('de.test.rtm', { validity }) });

@@ -157,16 +157,21 @@ describe('revocation', () => {
 
   test('R36 does not rely on an answer that is not signed by a trusted server', async () => {
     const { signer } = await createFakeCa({ commonName: 'Metadata Root' }).issue();
-    const app = await scene.sign(manifestOf('rtm', 'rtm', [containerReference()]));
-    const manifestHash = digestOf(app);
+    const app = await scene.sign({
+      ...manifestOf('rtm', 'rtm', [containerReference()]),
+      omspServer: server,
+    });
     const forged: Metadata = {
       type: 'OMSP Response',
       server,
       producedAt: fresh.producedAt,
-      responses: [{ manifestHash, status: 'good', thisUpdate: fresh.thisUpdate }],
+      responses: [{ manifestHash: digestOf(app), status: 'good', thisUpdate: fresh.thisUpdate }],
     };
     const metadata = [imageDescription(['rtm']), app, await scene.sign(forged, [signer])];
-    await refuse(await scene.report({ metadata }), options);
+    const { result } = await refuse(await scene.report({ metadata }), options);
+    expect(result.metadata.manifestResults?.[0]?.omspStatus?.errorCodes).toEqual([
+      ErrorCode.ManifestRevocationUnknown,
+    ]);
   });
 
   test('R36 refuses two answers of one server', async () => {

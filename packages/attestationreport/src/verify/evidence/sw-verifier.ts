@@ -78,17 +78,14 @@ async function readEvidence(
   let code: ErrorCode = ErrorCode.VerifyEvidence;
   try {
     const publicKey = parsePemPublicKey(decodeUtf8(pem, 'key'));
-    const { ok, payload, signatures, details } = await verifySigned(jws, {
-      trust: { publicKey },
-      now,
-      purpose: 'any',
-    });
-    const [signature] = signatures;
-    if (!ok || payload === undefined || signature === undefined) {
-      return { fault: failed(code, details), ...(signature === undefined ? {} : { signature }) };
+    const signed = await verifySigned(jws, { trust: { publicKey }, now, purpose: 'any' });
+    const [signature] = signed.signatures;
+    if (!signed.ok || signature === undefined) {
+      const fault = failed(code, signed.details);
+      return { fault, ...(signature === undefined ? {} : { signature }) };
     }
     code = ErrorCode.ParseEvidence;
-    return { evidence: decodeStruct(swEvidenceSchema, payload).value, signature };
+    return { evidence: decodeStruct(swEvidenceSchema, signed.payload).value, signature };
   } catch (error) {
     if (!(error instanceof CmcError)) throw error;
     return { fault: failed(code, error.message) };
