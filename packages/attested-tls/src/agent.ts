@@ -4,8 +4,7 @@ import {
   type RequestOptions,
 } from 'node:https';
 import type { Duplex } from 'node:stream';
-import type { ConnectionOptions } from 'node:tls';
-import { dial } from './dial.ts';
+import { type DialOptions, dial } from './dial.ts';
 import {
   type AttestationOptions,
   type AttestationSettings,
@@ -32,18 +31,8 @@ export class Agent extends HttpsAgent {
   }
 
   /** Called by `node:http` for each new connection. */
-  override createConnection(
-    options: RequestOptions,
-    callback?: (error: Error | null, stream: Duplex) => void,
-  ): undefined {
-    const { socket, attested } = dial(
-      clientTlsOptions(options as ConnectionOptions),
-      this.#settings,
-    );
-    attested.then(
-      () => callback?.(null, socket),
-      (error) => callback?.(error, socket),
-    );
+  override createConnection(options: RequestOptions): Duplex {
+    return dial(clientTlsOptions(options as DialOptions), this.#settings);
   }
 
   /** Closes what is not in use, and the connection to the daemon. */

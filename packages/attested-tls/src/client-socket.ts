@@ -105,7 +105,7 @@ class HeldSocket extends Duplex {
   }
 }
 
-/** A socket for the application, over one that is being attested. `inner` must allow half-open. */
+/** A socket for the application over one that is being attested, and that stays half open. */
 export function createClientSocket(
   inner: TLSSocket,
   attested: Promise<AttestedSocket>,

@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'node:tls';
-import { type ClientSocket, createClientSocket } from './client-socket.ts';
+import type { ClientSocket } from './client-socket.ts';
 import { dial } from './dial.ts';
 import { type AttestationOptions, resolveAttestation, withoutAttestation } from './options.ts';
 import { clientTlsOptions } from './tls-options.ts';
@@ -35,13 +35,10 @@ export function connect(
 export function connect(...args: readonly unknown[]): ClientSocket {
   const { options, listener } = parseArguments(args);
   const settings = resolveAttestation(options);
-  const tlsOptions = clientTlsOptions(withoutAttestation(options), options.mtls);
-  const halfOpen = 'allowHalfOpen' in options && options.allowHalfOpen === true;
-  // The inner socket must not end by itself while the outer one has something left to write.
-  const { socket: inner, attested } = dial({ ...tlsOptions, allowHalfOpen: true }, settings);
+  const socket = dial(clientTlsOptions(withoutAttestation(options), options.mtls), settings);
   const closeDaemon = (): void => settings.cmc?.close();
-  attested.then(closeDaemon, closeDaemon);
-  const socket = createClientSocket(inner, attested, halfOpen);
+  socket.once('secureConnect', closeDaemon);
+  socket.once('close', closeDaemon);
   if (listener !== undefined) socket.once('secureConnect', listener);
   return socket;
 }

@@ -1,16 +1,9 @@
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { type AttestedSocket, attestSocket } from './attest-socket.ts';
+import { type ClientSocket, createClientSocket } from './client-socket.ts';
 import { closedError } from './frame-channel.ts';
 import { HandshakeTimer } from './handshake-timer.ts';
 import type { AttestationSettings } from './options.ts';
-
-/** A connection on its way. */
-export interface Dialing {
-  /** Not for applications: until `attested` it carries the handshake. */
-  readonly socket: TLSSocket;
-  /** The same socket, ready for the application. Rejects with errors of Node as they are. */
-  readonly attested: Promise<AttestedSocket>;
-}
 
 /** Options of a connection that `node:tls` passes on to `node:net`. */
 export interface DialOptions extends ConnectionOptions {
@@ -18,9 +11,11 @@ export interface DialOptions extends ConnectionOptions {
 }
 
 /** Connects, and attests. `options` must come from `clientTlsOptions`. */
-export function dial(options: DialOptions, settings: AttestationSettings): Dialing {
-  const socket = connect(options);
-  return { socket, attested: attestClient(socket, settings) };
+export function dial(options: DialOptions, settings: AttestationSettings): ClientSocket {
+  // The inner socket must not end by itself while the outer one has something left to write.
+  const inner = connect({ ...options, allowHalfOpen: true } as ConnectionOptions);
+  const attested = attestClient(inner, settings);
+  return createClientSocket(inner, attested, options.allowHalfOpen ?? false);
 }
 
 async function attestClient(

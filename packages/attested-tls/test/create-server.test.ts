@@ -143,7 +143,7 @@ test('close refuses peers on their way, keeps attested ones, and is over when th
   });
   expect(await next()).toMatchObject({ code: 'ERR_ATLS_CLOSED' });
   expect((await raw.receive('complete'))?.error).toMatch(/^ERR_ATLS_CLOSED/);
-  if (silent?.closed === false) await once(silent, 'close');
+  if (silent?.closed === false) await new Promise((resolve) => silent.once('close', resolve));
   expect(closed).toBe(false);
   (attested as TLSSocket).resume().write('still');
   expect(String((await once(client, 'data'))[0])).toBe('still');
