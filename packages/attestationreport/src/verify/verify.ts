@@ -25,7 +25,7 @@ const MAX_LEVEL_WITHOUT_HARDWARE = 1;
  * context as received, every measurement against the reference values, that no expected evidence is
  * missing, and the policies. Whatever is wrong with the report is in the result, never an exception.
  *
- * @throws {RangeError} nonce of less than 8 or more than 64 bytes, no metadata roots
+ * @throws {RangeError} nonce of less than 8 or more than 64 bytes, no metadata roots, invalid `now`
  * @throws the reason of `signal` when that aborts
  */
 export async function verify(report: Uint8Array, options: VerifyOptions): Promise<Verification> {
@@ -33,9 +33,11 @@ export async function verify(report: Uint8Array, options: VerifyOptions): Promis
   if (options.metadataRoots.length === 0) {
     throw new RangeError('metadataRoots: expected at least one certificate, got none');
   }
+  const now = options.now ?? new Date();
+  if (Number.isNaN(now.getTime())) throw new RangeError('now: expected a time, got an invalid one');
   options.signal?.throwIfAborted();
   const appraisal: Appraisal = {
-    now: options.now ?? new Date(),
+    now,
     findings: new Findings(),
     freshness: NOT_REACHED,
     certLevel: 0,

@@ -237,6 +237,11 @@ describe('mistakes of the caller', () => {
     await expect(verify(report, { nonce, metadataRoots: [] })).rejects.toThrow(RangeError);
   });
 
+  test('a time that is none is a RangeError', async () => {
+    const now = new Date(Number.NaN);
+    await expect(json.verify(await json.report(), { now })).rejects.toThrow(RangeError);
+  });
+
   test('an aborted verification rejects with the reason', async () => {
     const reason = new Error('enough');
     const signal = AbortSignal.abort(reason);
