@@ -5,6 +5,13 @@ export type {
   Signer,
   WaitOptions,
 } from './contract.ts';
+export type { ErrorCodeName } from './error-codes.ts';
+export { ErrorCode, errorCodeName, errorCodeText } from './error-codes.ts';
+export { explain } from './explain.ts';
+export type { GenerateOptions } from './generate.ts';
+export { generate } from './generate.ts';
+export type { DroppedMetadata, SelectedMetadata } from './select-metadata.ts';
+export { selectMetadata } from './select-metadata.ts';
 export type {
   EfiDevicePath,
   EfiLoadOption,
@@ -88,3 +95,5 @@ export type {
   X509Name,
 } from './types/result.ts';
 export type { Serialization } from './types/serialization.ts';
+export type { MetadataVersionStore, Verification, VerifyOptions } from './verify/index.ts';
+export { createNonce, MAX_NONCE_BYTES, MIN_NONCE_BYTES, verify } from './verify/index.ts';
