@@ -21,7 +21,7 @@ export interface JsPolicyEngine extends PolicyEngine, AsyncDisposable {
 }
 
 /** Bytes of the source text of a policy. */
-export const MAX_POLICY_BYTES = 256 * 1024;
+export const MAX_POLICY_BYTES: number = 256 * 1024;
 /** UTF-16 code units of an attestation result in JSON, given to a policy or returned by one. */
 export const MAX_RESULT_LENGTH: number = 8 * 1024 * 1024;
 /** Evaluations that wait for a thread; more are denied. */
