@@ -7,6 +7,7 @@ import { CmcError } from '@cmc/bytes';
  * - `ERR_CMCD_NO_DRIVER`: a report is wanted, but no driver is configured.
  * - `ERR_CMCD_NO_CONTAINER_LOG`: a measurement is to be recorded, but there is no container log.
  * - `ERR_CMCD_NO_KEYS`: a TLS key is wanted, but there is no enrolment for its certificate.
+ * - `ERR_CMCD_CLOSED`: the CMC was closed in the meantime.
  * - `ERR_METADATA_LOCATION`: a location of metadata is malformed, missing or unreadable.
  * - `ERR_METADATA_UNAVAILABLE`: a server did not give the metadata; trying again may help.
  * - `ERR_METADATA_FORMAT`: what a location holds is not what was expected there.
@@ -28,6 +29,7 @@ export type CmcdErrorCode =
   | 'ERR_CMCD_NO_DRIVER'
   | 'ERR_CMCD_NO_CONTAINER_LOG'
   | 'ERR_CMCD_NO_KEYS'
+  | 'ERR_CMCD_CLOSED'
   | 'ERR_METADATA_LOCATION'
   | 'ERR_METADATA_UNAVAILABLE'
   | 'ERR_METADATA_FORMAT'

@@ -79,12 +79,18 @@ export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
   const { measurers = [], metadata = [], containerLog, keyManager } = options;
   const { logger = silentLogger, now = (): Date => new Date() } = options;
   const source = 'load' in metadata ? metadata : { load: async () => metadata };
-  const own = await loadMetadataSet({ source, now, logger });
+  const closing = new AbortController();
+  const { signal } = closing;
+  const own = await loadMetadataSet({ source, signal, now, logger });
   const peerCache = options.peerCache ?? (await openPeerCache({ logger }));
   const engine = options.policyEngine === undefined ? createPolicyEngine({ logger }) : undefined;
   const demands = await verifyDemands(options, engine);
 
-  const revocation = createRevocationCache(options.fetchRevocation ?? (async () => []), now);
+  const revocation = createRevocationCache({
+    fetch: options.fetchRevocation ?? (async () => []),
+    signal,
+    now,
+  });
 
   const report = async (request: AttestationRequest, call: CallOptions): Promise<Uint8Array> => {
     if (measurers.length === 0) throw noDriver('it can verify, but make no report');
@@ -175,7 +181,10 @@ export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
     },
 
     ownMetadata: () => own.current(),
-    [Symbol.asyncDispose]: async () => await engine?.close(),
+    [Symbol.asyncDispose]: async () => {
+      closing.abort(new CmcdError('ERR_CMCD_CLOSED', 'the CMC was closed'));
+      await engine?.close();
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import { selectMetadata, type WaitOptions } from '@cmc/attestationreport';
+import { selectMetadata } from '@cmc/attestationreport';
 import { decodeStruct, metaInfoSchema } from '@cmc/attestationreport/codec';
 import { extractPayload } from '@cmc/attestationreport/sign';
 import type { Logger } from '@cmc/bytes';
@@ -19,19 +19,20 @@ export interface MetadataSet {
   update(): Promise<void>;
 }
 
-export interface MetadataSetOptions extends WaitOptions {
+export interface MetadataSetOptions {
   readonly source: MetadataSource;
+  /** Ends loading for good. Not the signal of one caller: others may wait for the same run. */
+  readonly signal: AbortSignal;
   readonly now: () => Date;
   readonly logger: Logger;
 }
 
 export async function loadMetadataSet(options: MetadataSetOptions): Promise<MetadataSet> {
-  let current = await load(options, options);
+  let current = await load(options);
   let running: Promise<void> | undefined;
   const reload = async (): Promise<void> => {
     try {
-      // Not with the signal of one caller: others may wait for the same run.
-      current = await load(options, {});
+      current = await load(options);
     } finally {
       running = undefined;
     }
@@ -45,11 +46,8 @@ export async function loadMetadataSet(options: MetadataSetOptions): Promise<Meta
   };
 }
 
-async function load(
-  { source, now, logger }: MetadataSetOptions,
-  wait: WaitOptions,
-): Promise<OwnMetadata> {
-  const { items, dropped } = selectMetadata(await source.load(wait));
+async function load({ source, signal, now, logger }: MetadataSetOptions): Promise<OwnMetadata> {
+  const { items, dropped } = selectMetadata(await source.load({ signal }));
   for (const { reason } of dropped) logger.warn({ reason }, 'metadata item is not used');
   logger.info({ items: items.length }, 'metadata loaded');
   const expiries = items.flatMap((item) => expiryOf(item, now().getTime(), logger));

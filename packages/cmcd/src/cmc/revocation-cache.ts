@@ -8,7 +8,7 @@ export const RETRY_MS: number = 60_000;
 /** Fetches statements about the revocation of metadata items; none where it cannot get them. */
 export type FetchRevocation = (
   items: readonly Uint8Array[],
-  wait: WaitOptions,
+  wait?: WaitOptions,
 ) => Promise<readonly Uint8Array[]>;
 
 /** Statements about the revocation of our own metadata, kept for a while. */
@@ -20,13 +20,21 @@ export interface RevocationCache {
   statements(items: readonly Uint8Array[]): Promise<readonly Uint8Array[]>;
 }
 
-export function createRevocationCache(fetch: FetchRevocation, now: () => Date): RevocationCache {
+export interface RevocationCacheOptions {
+  readonly fetch: FetchRevocation;
+  /** Ends fetching for good. */
+  readonly signal: AbortSignal;
+  readonly now: () => Date;
+}
+
+export function createRevocationCache(options: RevocationCacheOptions): RevocationCache {
+  const { fetch, signal, now } = options;
   let about: readonly Uint8Array[] | undefined;
   let statements: Promise<readonly Uint8Array[]> = Promise.resolve([]);
   let nextFetch = 0;
 
   const refresh = async (items: readonly Uint8Array[]): Promise<void> => {
-    const fetched = fetch(items, {});
+    const fetched = fetch(items, { signal });
     if (about !== items) statements = fetched;
     about = items;
     nextFetch = Number.POSITIVE_INFINITY;

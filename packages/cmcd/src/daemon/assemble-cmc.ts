@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import type { Logger } from '@cmc/bytes';
 import { type ContainerLog, openContainerLog } from '@cmc/driver-sw';
-import { ConfigError } from '@cmc/host';
+import { ConfigError, removeTemporaries } from '@cmc/host';
 import { createCmc, type LocalCmc } from '../cmc/create-cmc.ts';
 import { openMetadataVersions } from '../cmc/metadata-versions.ts';
 import type { FetchRevocation } from '../cmc/revocation-cache.ts';
@@ -23,7 +23,10 @@ export async function assembleCmc(
 ): Promise<LocalCmc> {
   const { storage, minimumMetadataSigners } = config;
   const roots = await readRoots(config.rootCas, logger);
-  if (storage !== undefined) await mkdir(storage, { recursive: true, mode: 0o700 });
+  if (storage !== undefined) {
+    await mkdir(storage, { recursive: true, mode: 0o700 });
+    await removeTemporaries(storage);
+  }
   const httpsRoots =
     config.allowSystemCerts === true ? [...roots.pem, ...rootCertificates] : roots.pem;
   const hashAlg = hashOf(config.hashAlg ?? 'SHA-256');

@@ -1,5 +1,7 @@
 import { hostname } from 'node:os';
 import type { Signer } from '@cmc/attestationreport';
+import { parseCertificate } from '@cmc/attestationreport/x509';
+import { equalBytes } from '@cmc/bytes';
 import { softwareSigner } from '@cmc/driver-sw';
 import { ConfigError, readSettingFile } from '@cmc/host';
 import type { CmcdConfig } from '../config/schema.ts';
@@ -34,12 +36,28 @@ async function readCa(config: CmcdConfig): Promise<Signer> {
     }
   }
   const privateKey = await readSettingFile(enrollmentCaKey, 'enrollmentCaKey');
+  const ca = signerOf(privateKey, certificateChain, enrollmentCaKey);
+  const [certificate] = certificateChain;
+  if (certificate === undefined || !equalBytes(parseCertificate(certificate).spki, ca.publicKey)) {
+    throw new ConfigError(
+      'ERR_CONFIG_VALUE',
+      `enrollmentCaChain: its first certificate is not for the key in ${enrollmentCaKey}`,
+    );
+  }
+  return ca;
+}
+
+function signerOf(
+  privateKey: Uint8Array,
+  certificateChain: readonly Uint8Array[],
+  path: string,
+): Signer {
   try {
     return softwareSigner({ privateKey, certificateChain });
   } catch (cause) {
     throw new ConfigError(
       'ERR_CONFIG_VALUE',
-      `enrollmentCaKey: ${enrollmentCaKey} holds no private key that can be used`,
+      `enrollmentCaKey: ${path} holds no private key that can be used`,
       { cause },
     );
   }

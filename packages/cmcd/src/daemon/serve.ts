@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { ApiName, ApiServer, Cmc } from '@cmc/api';
+import { type ApiName, type ApiServer, type Cmc, parseAddress } from '@cmc/api';
 import type { Logger } from '@cmc/bytes';
-import { DEFAULT_CMC_ADDRESS } from '@cmc/host';
+import { ConfigError, DEFAULT_CMC_ADDRESS } from '@cmc/host';
 import type { EndpointConfig } from '../config/schema.ts';
 
 interface ServeOptions {
@@ -27,6 +27,7 @@ export async function serveEndpoint(
   logger: Logger,
 ): Promise<ApiServer> {
   if (address === DEFAULT_CMC_ADDRESS) await makeRuntimeFolder(logger);
+  await requireFolder(address);
   return await SERVERS[api](cmc, { address, logger });
 }
 
@@ -35,5 +36,19 @@ async function makeRuntimeFolder(logger: Logger): Promise<void> {
   const folder = dirname(DEFAULT_CMC_ADDRESS.replace('unix://', ''));
   await mkdir(folder, { recursive: true, mode: 0o755 }).catch((error: unknown) => {
     logger.debug({ error }, 'cannot make the folder of the default endpoint');
+  });
+}
+
+/** The kernel reports a missing folder as a lack of permission. */
+async function requireFolder(address: string): Promise<void> {
+  const parsed = parseAddress(address);
+  if (parsed.kind !== 'unix') return;
+  const folder = dirname(parsed.path);
+  await access(folder).catch((cause: unknown) => {
+    throw new ConfigError(
+      'ERR_CONFIG_VALUE',
+      `${address}: there is no folder ${folder}, or it cannot be entered`,
+      { cause },
+    );
   });
 }

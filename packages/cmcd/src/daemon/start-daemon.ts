@@ -60,6 +60,7 @@ export async function startDaemon(
 
   try {
     metrics = await openMetrics(config.metricsAddr, cmc, peerCache);
+    if (metrics !== undefined) logger.info({ address: metrics.address }, 'serving metrics');
     for (const endpoint of endpoints) {
       const { api } = endpoint;
       const observed = observeCmc(cmc, (call) => {
@@ -96,9 +97,8 @@ async function openMetrics(
   });
 }
 
-function logCall(logger: Logger, api: ApiName, call: ObservedCall): void {
-  const { operation, outcome, seconds } = call;
-  const fields = { api, operation, outcome, ms: Math.round(seconds * 1000) };
-  if (outcome.startsWith('ERR_')) logger.warn(fields, 'call failed');
-  else logger.debug(fields, 'call done');
+/** Calls that succeed are logged by the server already. */
+function logCall(logger: Logger, api: ApiName, { operation, outcome }: ObservedCall): void {
+  if (outcome.startsWith('ERR_')) logger.warn({ api, operation, code: outcome }, 'call failed');
+  if (outcome === 'fail') logger.warn({ api }, 'a report was refused');
 }

@@ -1,43 +1,12 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { Logger } from '@cmc/bytes';
 import { silentLogger } from '@cmc/bytes';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { notifySystemd } from '../../src/daemon/notify.ts';
+import { canNotify, startReceiver } from '../support/notify-receiver.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-
-/** Plays systemd: binds a datagram socket and prints what arrives. Node.js has no such sockets. */
-const RECEIVER = `
-import os, socket, sys
-name = sys.argv[1]
-receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-receiver.bind("\\0" + name[1:] if name.startswith("@") else name)
-print("bound", flush=True)
-while True:
-    message, fds, _, _ = socket.recv_fds(receiver, 4096, 4)
-    for fd in fds:
-        os.close(fd)
-    if message != b"BARRIER=1":
-        print(message.decode(), flush=True)
-`;
-
-const canReceive =
-  spawnSync('python3', ['-c', 'import socket; socket.recv_fds']).status === 0 &&
-  spawnSync('systemd-notify', ['--version']).status === 0;
-
-async function receiver(name: string): Promise<AsyncIterator<string>> {
-  const child = spawn('python3', ['-c', RECEIVER, name], { stdio: ['ignore', 'pipe', 'inherit'] });
-  onTestFinished(async () => {
-    child.kill();
-    await once(child, 'exit');
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  expect((await lines.next()).value).toBe('bound');
-  return lines;
-}
 
 function warnings(): { logger: Logger; messages: string[] } {
   const messages: string[] = [];
@@ -45,12 +14,12 @@ function warnings(): { logger: Logger; messages: string[] } {
 }
 
 describe('notifySystemd', () => {
-  test.skipIf(!canReceive).each(['path', 'abstract'])(
+  test.skipIf(!canNotify).each(['path', 'abstract'])(
     'sends the states to a socket with a name of kind %s',
     async (kind) => {
       const name =
         kind === 'path' ? join(temporaryFolder(), 'notify') : `@cmcd-test-${process.pid}`;
-      const lines = await receiver(name);
+      const lines = await startReceiver(name);
       const { logger, messages } = warnings();
       const environment = { ...process.env, NOTIFY_SOCKET: name };
       for (const state of ['READY=1', 'STOPPING=1'] as const) {

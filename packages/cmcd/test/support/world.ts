@@ -16,7 +16,7 @@ import { temporaryFolder } from './temporary-folder.ts';
 const DAY_MS = 86_400_000;
 
 /** A container as a runtime starts it, told apart by its name. */
-function container(name: string): ContainerEventOptions {
+export function container(name: string): ContainerEventOptions {
   const config = {
     ociVersion: '1.2.0',
     process: { args: ['/bin/app', name], env: ['PATH=/bin'], cwd: '/' },

@@ -1,0 +1,216 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Serialization } from '@cmc/attestationreport';
+import { decodeCbor } from '@cmc/attestationreport/codec';
+import { silentLogger } from '@cmc/bytes';
+import { createSwDriver, openContainerLog } from '@cmc/driver-sw';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createRevocationCache, REFRESH_MS, RETRY_MS } from '../../src/cmc/revocation-cache.ts';
+import { createCmc, createMetadataSource, fetchRevocation } from '../../src/index.ts';
+import { createWorld, inDays, type World } from '../support/world.ts';
+
+type Answer = (digests: readonly string[], serialization: Serialization) => Promise<Uint8Array>;
+
+/** A server that is asked about manifests, and the requests it got. */
+async function startServer(answer: Answer): Promise<{ url: string; requests: unknown[] }> {
+  const requests: unknown[] = [];
+  const server = createServer(async (request, response) => {
+    const body = await readAll(request);
+    const type = request.headers['content-type'];
+    const isJson = type === 'application/json';
+    const decoded = isJson ? JSON.parse(Buffer.from(body).toString()) : decodeCbor(body);
+    requests.push([request.method, type, decoded]);
+    const digests = isJson ? decoded.requests : decoded.get(1);
+    response.end(await answer(digests, isJson ? 'json' : 'cbor'));
+  });
+  server.listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/omsp`, requests };
+}
+
+async function readAll(request: IncomingMessage): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+function digestOf(item: Uint8Array): string {
+  return createHash('sha256').update(item).digest('hex');
+}
+
+/** The signed statement of a server about manifests. */
+function statement(world: World, server: () => string, status: string): Answer {
+  return async (digests, serialization) =>
+    await world.sign(
+      {
+        type: 'OMSP Response',
+        server: server(),
+        producedAt: inDays(0),
+        responses: digests.map((manifestHash) => ({
+          manifestHash,
+          status,
+          thisUpdate: inDays(-1),
+          nextUpdate: inDays(1),
+        })),
+      },
+      serialization,
+    );
+}
+
+describe('fetchRevocation', () => {
+  test.each(['json', 'cbor'] as const)('asks each server once, in %s', async (serialization) => {
+    const world = await createWorld();
+    const { url, requests } = await startServer(statement(world, () => url, 'good'));
+    const items = [
+      await world.manifest({ name: 'a', omspServer: url }),
+      await world.manifest({ name: 'b', omspServer: url }),
+      await world.manifest({ name: 'c' }),
+      await world.imageDescription(),
+      new TextEncoder().encode('no metadata'),
+    ];
+    const options = { hashAlg: 'SHA-256', serialization, logger: silentLogger } as const;
+    expect(await fetchRevocation(items, options)).toHaveLength(1);
+    const digests = items.slice(0, 2).map(digestOf);
+    expect(requests).toStrictEqual([
+      [
+        'POST',
+        `application/${serialization}`,
+        serialization === 'json'
+          ? { arVersion: '3.3.0', requests: digests }
+          : new Map<number, unknown>([
+              [0, '3.3.0'],
+              [1, digests],
+            ]),
+      ],
+    ]);
+  });
+
+  test.each<[string, (world: World) => Answer]>([
+    ['is no metadata', () => async () => new TextEncoder().encode('hello')],
+    ['is metadata of another type', (world) => async () => await world.manifest()],
+  ])('leaves out an answer that %s, and says so', async (_, answer) => {
+    const world = await createWorld();
+    const { url } = await startServer(answer(world));
+    const warnings: string[] = [];
+    const logger = { ...silentLogger, warn: (_: object, text: string) => void warnings.push(text) };
+    const items = [await world.manifest({ omspServer: url })];
+    expect(await fetchRevocation(items, { hashAlg: 'SHA-256', logger })).toStrictEqual([]);
+    expect(warnings).toHaveLength(1);
+  });
+
+  test.each(['http://127.0.0.1:1/omsp', 'file:///etc/passwd', 'nonsense'])(
+    'goes on without the server %s',
+    async (omspServer) => {
+      const items = [await (await createWorld()).manifest({ omspServer })];
+      const options = { hashAlg: 'SHA-256', logger: silentLogger } as const;
+      expect(await fetchRevocation(items, options)).toStrictEqual([]);
+    },
+  );
+
+  test('does not wait longer than it may', async () => {
+    const { url } = await startServer(async () => await new Promise(() => {}));
+    const items = [await (await createWorld()).manifest({ omspServer: url })];
+    const options = { hashAlg: 'SHA-256', logger: silentLogger, timeoutMs: 50 } as const;
+    expect(await fetchRevocation(items, options)).toStrictEqual([]);
+  });
+});
+
+describe('createRevocationCache', () => {
+  const SET = [Uint8Array.of(1)];
+  const OTHER_SET = [Uint8Array.of(2)];
+
+  function cacheOf(answers: readonly (readonly Uint8Array[])[]): {
+    statements: (items: readonly Uint8Array[]) => Promise<readonly Uint8Array[]>;
+    fetched: (readonly Uint8Array[])[];
+    pass: (ms: number) => void;
+  } {
+    let time = 0;
+    const fetched: (readonly Uint8Array[])[] = [];
+    const cache = createRevocationCache({
+      fetch: async (items) => {
+        fetched.push(items);
+        return answers[fetched.length - 1] ?? [];
+      },
+      signal: new AbortController().signal,
+      now: () => new Date(time),
+    });
+    return { statements: cache.statements, fetched, pass: (ms) => (time += ms) };
+  }
+
+  test('fetches once per hour for one set, and at once for another', async () => {
+    const [first, second, third] = [[Uint8Array.of(7)], [Uint8Array.of(8)], [Uint8Array.of(9)]];
+    const { statements, fetched, pass } = cacheOf([first, second, third]);
+    expect(await statements(SET)).toBe(first);
+    pass(REFRESH_MS - 1);
+    expect(await statements(SET)).toBe(first);
+    expect(fetched).toHaveLength(1);
+    pass(1);
+    // What is there is given out while it is fetched anew.
+    expect(await statements(SET)).toBe(first);
+    await expect.poll(() => statements(SET)).toBe(second);
+    expect(await statements(OTHER_SET)).toBe(third);
+    expect(fetched).toStrictEqual([SET, SET, OTHER_SET]);
+  });
+
+  test('keeps what it has when it gets nothing, and tries again after a minute', async () => {
+    const [first, second] = [[Uint8Array.of(7)], [Uint8Array.of(8)]];
+    const { statements, fetched, pass } = cacheOf([first, [], second]);
+    await statements(SET);
+    pass(REFRESH_MS);
+    await statements(SET);
+    expect(await statements(SET)).toBe(first);
+    pass(RETRY_MS - 1);
+    await statements(SET);
+    expect(fetched).toHaveLength(2);
+    pass(1);
+    await statements(SET);
+    await expect.poll(() => statements(SET)).toBe(second);
+  });
+
+  test('passes on an error to those who wait, and tries again', async () => {
+    let calls = 0;
+    let time = 0;
+    const cache = createRevocationCache({
+      fetch: async () => {
+        if (calls++ === 0) throw new Error('broken');
+        return SET;
+      },
+      signal: new AbortController().signal,
+      now: () => new Date(time),
+    });
+    await expect(cache.statements(SET)).rejects.toThrow('broken');
+    time = RETRY_MS;
+    await expect.poll(() => cache.statements(SET).catch(() => [])).toBe(SET);
+  });
+});
+
+describe('reports with statements', () => {
+  test.each([
+    ['good', 'success'],
+    ['revoked', 'fail'],
+    ['unknown', 'fail'],
+  ])('R36 a manifest that is %s gives %s', async (status, verdict) => {
+    let url = '';
+    const world = await createWorld();
+    const server = await startServer(statement(world, () => url, status));
+    url = server.url;
+    const own = await createWorld({ omspServer: url });
+    const containerLog = openContainerLog({ path: `${own.folder}/log` });
+    await containerLog.append(own.event);
+    const cmc = await createCmc({
+      metadataRoots: [...own.roots, ...world.roots],
+      measurers: [await createSwDriver({ containerLog })],
+      metadata: await createMetadataSource({ locations: [`file://${own.metadataFolder}`] }),
+      fetchRevocation: async (items, wait) =>
+        await fetchRevocation(items, { hashAlg: 'SHA-256', logger: silentLogger }, wait),
+      checkOmsp: true,
+    });
+    onTestFinished(async () => await cmc[Symbol.asyncDispose]());
+    const nonce = new Uint8Array(32);
+    const { report } = await cmc.attest({ nonce });
+    expect((await cmc.verify({ nonce, report })).result.summary.status).toBe(verdict);
+  });
+});
