@@ -18,8 +18,7 @@ const REFUSED: Readonly<Record<string, string>> = Object.freeze({
  * @throws {TypeError} an option contradicts that
  */
 export function clientTlsOptions<T extends ConnectionOptions>(options: T, mtls = false): T {
-  const hasCertificate = ['cert', 'pfx', 'secureContext'].some((name) => name in options);
-  if (mtls && !hasCertificate) {
+  if (mtls && (options.cert ?? options.pfx ?? options.secureContext) === undefined) {
     throw new TypeError('mtls: expected a certificate (options cert and key, or pfx)');
   }
   return restrict(options);

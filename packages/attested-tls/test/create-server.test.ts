@@ -13,7 +13,7 @@ import { attestSocket } from '../src/attest-socket.ts';
 import { HandshakeTimer } from '../src/handshake-timer.ts';
 import { createServer } from '../src/index.ts';
 import { resolveAttestation } from '../src/options.ts';
-import { codeOf, dial, outcomeOf, quick, serve } from './support/ends.ts';
+import { closing, codeOf, dial, outcomeOf, quick, serve } from './support/ends.ts';
 import { fakeCmc } from './support/fake-cmc.ts';
 import { clientIdentity, serverIdentity, trusted } from './support/pki.ts';
 import { dialRaw, listenRaw } from './support/raw-peer.ts';
@@ -51,7 +51,7 @@ test('emits attestationError with the error and a socket that closes', async () 
   const [error, socket] = await failed;
   expect(error).toMatchObject({ code: 'ERR_ATLS_MODE_MISMATCH', name: 'AttestedTlsError' });
   expect(socket.attestation).toBeUndefined();
-  if (!socket.destroyed) await once(socket, 'close');
+  await closing(socket);
 });
 
 describe('peers that are not attested yet', () => {
@@ -143,7 +143,7 @@ test('close refuses peers on their way, keeps attested ones, and is over when th
   });
   expect(await next()).toMatchObject({ code: 'ERR_ATLS_CLOSED' });
   expect((await raw.receive('complete'))?.error).toMatch(/^ERR_ATLS_CLOSED/);
-  if (silent?.closed === false) await new Promise((resolve) => silent.once('close', resolve));
+  if (silent !== undefined) await closing(silent);
   expect(closed).toBe(false);
   (attested as TLSSocket).resume().write('still');
   expect(String((await once(client, 'data'))[0])).toBe('still');

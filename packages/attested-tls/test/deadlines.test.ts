@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect as connectTcp, createServer as createTcpServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connect } from '../src/index.ts';
-import { codeOf, dial, outcomeOf, pairWithRaw, quick, serve } from './support/ends.ts';
+import { closing, codeOf, dial, outcomeOf, pairWithRaw, quick, serve } from './support/ends.ts';
 import { fakeCmc } from './support/fake-cmc.ts';
 import { encodeRaw, frame } from './support/raw-peer.ts';
 
@@ -103,7 +103,7 @@ describe.each(['client', 'server'] as const)('our %s', (ours) => {
   test('closes within a second after a refusal, whatever the peer does', async () => {
     const { raw, outcome } = await pairWithRaw(ours);
     raw.socket.allowHalfOpen = true;
-    const closed = once(raw.transport, 'close');
+    const closed = closing(raw.transport);
     raw.send('request', { attest: 3 });
     expect(codeOf(await outcome)).toBe('ERR_ATLS_MODE_MISMATCH');
     const start = performance.now();
@@ -147,7 +147,7 @@ test('R46 gives up a client that is silent before TLS, or sends a byte now and t
     const trickle = setInterval(() => socket.write(bytes.subarray(at, ++at)), 20);
     onTestFinished(() => clearInterval(trickle));
     const start = performance.now();
-    await Promise.all([failed, new Promise((resolve) => socket.once('close', resolve))]);
+    await Promise.all([failed, closing(socket)]);
     expect(performance.now() - start).toBeLessThan(1000);
     clearInterval(trickle);
   }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Server } from 'node:tls';
 import { onTestFinished } from 'vitest';
 import {
@@ -94,6 +95,11 @@ export async function outcomeOf(socket: ClientSocket): Promise<ClientSocket | At
     () => socket,
     (error: AttestedTlsError) => error,
   );
+}
+
+/** Fulfilled when the socket is closed, with or without an error. */
+export async function closing(socket: Duplex): Promise<void> {
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
 }
 
 /** Code of an error, `connected` for a socket. */

@@ -1,13 +1,14 @@
 import type { CallOptions, Cmc, VerificationRequest } from '@cmc/api';
 import type { AttestationResult } from '@cmc/attestationreport';
-import { concatBytes, decodeUtf8, encodeUtf8, equalBytes } from '@cmc/bytes';
+import { concatBytes, encodeUtf8, equalBytes } from '@cmc/bytes';
 
 const MARK = encodeUtf8('fake report ');
 const NONCE_BYTES = 32;
+const GOOD = 'good software';
 
 /** What a {@link fakeCmc} does otherwise than well. */
 export interface FakeCmcOptions {
-  /** Who attests; a name that starts with `bad` is not trusted by anyone. */
+  /** What is attested; only `good software` is trusted by anyone. */
   readonly name?: string;
   /** Bytes that follow in each report, to make it large. */
   readonly padding?: number;
@@ -24,7 +25,7 @@ export interface FakeCmc extends Cmc {
 
 /**
  * A daemon in memory. Its report is `fake report ` || nonce || name || 0 || padding; it believes a
- * report that is whole, carries the nonce and whose name is not bad.
+ * report that is whole, carries the nonce and names good software.
  */
 export function fakeCmc(options: FakeCmcOptions = {}): FakeCmc {
   const calls: { operation: string; request: unknown }[] = [];
@@ -58,7 +59,7 @@ export function fakeCmc(options: FakeCmcOptions = {}): FakeCmc {
   };
 }
 
-export function fakeReport(nonce: Uint8Array, name = 'good software', padding = 0): Uint8Array {
+export function fakeReport(nonce: Uint8Array, name = GOOD, padding = 0): Uint8Array {
   return concatBytes(
     MARK,
     nonce,
@@ -77,9 +78,8 @@ function judge({ report, nonce }: VerificationRequest): 'success' | 'fail' {
     nameEnd > nameAt &&
     report.subarray(nameEnd + 1).every((byte) => byte === 0x55);
   const isFresh = equalBytes(report.subarray(nonceAt, nameAt), nonce);
-  return isWhole && isFresh && /^good/.test(decodeUtf8(report.subarray(nameAt, nameEnd)))
-    ? 'success'
-    : 'fail';
+  const isGood = equalBytes(report.subarray(nameAt, nameEnd), encodeUtf8(GOOD));
+  return isWhole && isFresh && isGood ? 'success' : 'fail';
 }
 
 function fakeResult(status: string, request: VerificationRequest): AttestationResult {

@@ -94,10 +94,6 @@ export class RawPeer {
     });
   }
 
-  get otherRole(): 'client' | 'server' {
-    return this.role === 'client' ? 'server' : 'client';
-  }
-
   exporter(role: 'client' | 'server'): Uint8Array {
     const label = `EXPORTER-CMC-Attestation-${role === 'client' ? 'Client' : 'Server'}`;
     return new Uint8Array(this.socket.exportKeyingMaterial(32, label, Buffer.alloc(0)));
@@ -133,6 +129,13 @@ export class RawPeer {
   async receive(kind: MessageKind): Promise<RawMessage | undefined> {
     const body = await this.receiveBody();
     return body && decodeRaw(kind, body);
+  }
+
+  /** What has come and was not read yet. */
+  take(): Buffer {
+    const bytes = this.#buffer;
+    this.#buffer = Buffer.alloc(0);
+    return bytes;
   }
 
   /** Everything until the end of the connection. */
@@ -181,11 +184,13 @@ export interface RawServer {
 
 /** A raw server for clients of ours. */
 export async function listenRaw(options: TlsOptions = {}): Promise<RawServer> {
-  const waiting: RawPeer[] = [];
-  let wake = (): void => {};
+  const peers: RawPeer[] = [];
+  const waiting: ((peer: RawPeer) => void)[] = [];
   const server = createTlsServer({ ...serverIdentity, ...trusted, ...options }, (socket) => {
-    waiting.push(new RawPeer(socket, Reflect.get(socket, '_parent'), 'server'));
-    wake();
+    const peer = new RawPeer(socket, Reflect.get(socket, '_parent'), 'server');
+    const next = waiting.shift();
+    if (next === undefined) peers.push(peer);
+    else next(peer);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -193,13 +198,7 @@ export async function listenRaw(options: TlsOptions = {}): Promise<RawServer> {
     server,
     port: (server.address() as AddressInfo).port,
     async accept() {
-      for (;;) {
-        const peer = waiting.shift();
-        if (peer !== undefined) return peer;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
+      return peers.shift() ?? (await new Promise((resolve) => waiting.push(resolve)));
     },
   };
 }
