@@ -51,47 +51,13 @@ export function time(valueDate: Date): Asn1Block {
     : new asn1js.GeneralizedTime({ valueDate });
 }
 
-/** The block of an encoded structure. @throws {Error} not BER, or something follows it */
-export function parseBlock(bytes: Uint8Array): Asn1Block {
-  const { result, offset } = asn1js.fromBER(bytes);
-  if (offset !== bytes.length) throw new Error(result.error || 'trailing bytes');
-  return result;
+/** A structure that is encoded already, and checked. */
+export function encodedBlock(bytes: Uint8Array): Asn1Block {
+  return asn1js.fromBER(bytes).result;
 }
 
 export function encodeBlock(block: Asn1Block): Uint8Array {
   return new Uint8Array(block.toBER());
-}
-
-/** Members of a SEQUENCE, SET or `[tag]`. @throws {TypeError} it is none of them */
-export function members(block: Asn1Block | undefined): readonly Asn1Block[] {
-  if (block instanceof asn1js.Constructed) return block.valueBlock.value;
-  throw new TypeError('expected a constructed block');
-}
-
-/** Dotted form of an OBJECT IDENTIFIER. @throws {TypeError} */
-export function oidOf(block: Asn1Block | undefined): string {
-  if (block instanceof asn1js.ObjectIdentifier) return block.getValue();
-  throw new TypeError('expected an object identifier');
-}
-
-/** Content of an OCTET STRING, or of a BIT STRING without unused bits. @throws {TypeError} */
-export function bytesOf(block: Asn1Block | undefined): Uint8Array {
-  if (block instanceof asn1js.OctetString) return block.valueBlock.valueHexView;
-  if (block instanceof asn1js.BitString && block.valueBlock.unusedBits === 0) {
-    return block.valueBlock.valueHexView;
-  }
-  throw new TypeError('expected a string of bytes');
-}
-
-/** Number and content of a primitive `[tag]`. @throws {TypeError} */
-export function taggedBytesOf(block: Asn1Block): {
-  readonly tag: number;
-  readonly bytes: Uint8Array;
-} {
-  if (block instanceof asn1js.Primitive && block.idBlock.tagClass === CONTEXT) {
-    return { tag: block.idBlock.tagNumber, bytes: block.valueBlock.valueHexView };
-  }
-  throw new TypeError('expected a tagged string of bytes');
 }
 
 const CONTEXT = 3;

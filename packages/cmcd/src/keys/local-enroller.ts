@@ -30,7 +30,7 @@ export function createLocalEnroller(options: LocalEnrollerOptions): Enroller {
       // Most daemons never issue a certificate.
       const { parseCertificateRequest } = await import('./certificate-request.ts');
       const { issueCertificate } = await import('./issue-certificate.ts');
-      const subject = parseCertificateRequest(request.csr);
+      const subject = await parseCertificateRequest(request.csr);
       if (!equalBytes(subject.publicKey, request.publicKey)) {
         throw new CmcdError('ERR_ENROLL_REQUEST', 'certificate request: it is for another key');
       }

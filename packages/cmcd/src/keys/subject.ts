@@ -1,22 +1,19 @@
-import { decodeUtf8, encodeUtf8 } from '@cmc/bytes';
+import { encodeUtf8 } from '@cmc/bytes';
 import { CmcdError } from '../errors.ts';
 import {
   type Asn1Block,
   encodeBlock,
-  members,
   octetString,
   oid,
-  parseBlock,
   sequence,
   set,
   taggedBytes,
-  taggedBytesOf,
   utf8String,
 } from './asn1.ts';
-import { ipOctets, ipText, isDnsName, MAX_COMMON_NAME } from './names.ts';
+import { ipOctets, isDnsName, MAX_COMMON_NAME } from './names.ts';
 
 export const OID_COMMON_NAME = '2.5.4.3';
-export const OID_SUBJECT_ALT_NAME = '2.5.29.17';
+const OID_SUBJECT_ALT_NAME = '2.5.29.17';
 /** Choices of GeneralName, RFC 5280, section 4.2.1.6. */
 const DNS_NAME = 2;
 const IP_ADDRESS = 7;
@@ -56,22 +53,6 @@ export function subjectAltName(subject: Subject): readonly Asn1Block[] {
   const names = [...dns, ...ips];
   if (names.length === 0) return [];
   return [sequence(oid(OID_SUBJECT_ALT_NAME), octetString(encodeBlock(sequence(...names))))];
-}
-
-/**
- * Names in the value of a subjectAltName extension. @throws {TypeError} other kinds of names
- */
-export function parseAlternativeNames(value: Uint8Array): Omit<Subject, 'commonName'> {
-  const dnsNames: string[] = [];
-  const ipAddresses: string[] = [];
-  for (const name of members(parseBlock(value))) {
-    const { tag, bytes } = taggedBytesOf(name);
-    const ip = tag === IP_ADDRESS ? ipText(bytes) : undefined;
-    if (ip !== undefined) ipAddresses.push(ip);
-    else if (tag === DNS_NAME) dnsNames.push(decodeUtf8(bytes));
-    else throw new TypeError('only DNS names and IP addresses can be certified');
-  }
-  return { dnsNames, ipAddresses };
 }
 
 function notAName(kind: string, text: string): CmcdError {

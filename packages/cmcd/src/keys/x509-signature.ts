@@ -20,11 +20,6 @@ const FORMS: ReadonlyMap<SignatureAlgorithm, SignatureForm> = new Map([
   ['RS512', { oid: '1.2.840.113549.1.1.13', hash: 'sha512' }],
 ]);
 
-/** Hash of the signatures with this object identifier, as node:crypto names it. */
-export function signatureHash(algorithm: string): string | undefined {
-  return [...FORMS.values()].find(({ oid }) => oid === algorithm)?.hash;
-}
-
 /** AlgorithmIdentifier of the X.509 signatures that `signer` makes. */
 export function signatureAlgorithm(signer: Signer): Asn1Block {
   const { algorithm, form } = formOf(signer);

@@ -198,7 +198,7 @@ describe('certificate requests', () => {
   test('are read back with their names', async () => {
     const key = await keySigner();
     for (const subject of [LOCAL, { commonName: 'Ünï', dnsNames: [], ipAddresses: [] }]) {
-      const request = parseCertificateRequest(await createCertificateRequest(key, subject));
+      const request = await parseCertificateRequest(await createCertificateRequest(key, subject));
       expect(request).toStrictEqual({ ...subject, publicKey: key.publicKey });
     }
   });
@@ -217,23 +217,26 @@ describe('certificate requests', () => {
 
   test('are refused when any byte is flipped, cut off or added', async () => {
     const csr = await createCertificateRequest(await keySigner(), LOCAL);
-    const refused = expect.objectContaining({ code: 'ERR_ENROLL_REQUEST' });
-    for (const changed of flipEachByte(csr)) {
-      expect(() => parseCertificateRequest(changed)).toThrow(refused);
+    const refused = { code: 'ERR_ENROLL_REQUEST' };
+    for (const mask of [0x01, 0x20, 0x80]) {
+      for (const { offset, bytes } of flipEachByte(csr, mask)) {
+        const parsed = parseCertificateRequest(bytes);
+        await expect(parsed, `byte ${offset} xor ${mask}`).rejects.toMatchObject(refused);
+      }
     }
-    for (const prefix of prefixes(csr)) {
-      expect(() => parseCertificateRequest(prefix)).toThrow(refused);
+    for (const bytes of [...prefixes(csr), Uint8Array.of(...csr, 0)]) {
+      await expect(parseCertificateRequest(bytes)).rejects.toMatchObject(refused);
     }
-    expect(() => parseCertificateRequest(Uint8Array.of(...csr, 0))).toThrow(refused);
-    expect(() => parseCertificateRequest(new Uint8Array(MAX_REQUEST_BYTES + 1))).toThrow(refused);
+    const long = new Uint8Array(MAX_REQUEST_BYTES + 1);
+    await expect(parseCertificateRequest(long)).rejects.toMatchObject(refused);
   });
 
-  test('property: arbitrary bytes are refused with a coded error', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-        expect(() => parseCertificateRequest(bytes)).toThrow(
-          expect.objectContaining({ code: 'ERR_ENROLL_REQUEST' }),
-        );
+  test('property: arbitrary bytes are refused with a coded error', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
+        await expect(parseCertificateRequest(bytes)).rejects.toMatchObject({
+          code: 'ERR_ENROLL_REQUEST',
+        });
       }),
       { numRuns: 2000 },
     );
