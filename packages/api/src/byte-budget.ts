@@ -11,35 +11,35 @@ export class ByteBudget {
 
   /** A share that starts empty. */
   share(): ByteShare {
-    return new ByteShare((change) => {
-      this.#bytes += change;
-      return this.#bytes <= this.#maxBytes;
+    return new ByteShare((growth) => {
+      if (growth > 0 && this.#bytes + growth > this.#maxBytes) {
+        throw new ApiError('ERR_API_LIMIT', 'other messages take all the memory there is');
+      }
+      this.#bytes += growth;
     });
   }
 }
 
 /** What one peer holds of a {@link ByteBudget}. */
 export class ByteShare {
-  readonly #change: (bytes: number) => boolean;
+  readonly #grow: (bytes: number) => void;
   #bytes = 0;
+  #released = false;
 
-  constructor(change: (bytes: number) => boolean) {
-    this.#change = change;
+  constructor(grow: (bytes: number) => void) {
+    this.#grow = grow;
   }
 
-  /** Holds `bytes` from now on. @throws {ApiError} ERR_API_LIMIT: the budget is used up */
+  /** Holds `bytes` from now on. @throws {ApiError} ERR_API_LIMIT: there is not so much left */
   hold(bytes: number): void {
-    const growth = bytes - this.#bytes;
+    if (this.#released) return;
+    this.#grow(bytes - this.#bytes);
     this.#bytes = bytes;
-    if (!this.#change(growth) && growth > 0) {
-      throw new ApiError(
-        'ERR_API_LIMIT',
-        'the messages of other peers take all the memory there is',
-      );
-    }
   }
 
+  /** Gives everything back, for good: work that comes late cannot take any more. */
   release(): void {
     this.hold(0);
+    this.#released = true;
   }
 }

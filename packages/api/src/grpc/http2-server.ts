@@ -86,7 +86,8 @@ export class GrpcServer {
     this.#http2.on('session', (session) => {
       this.#sessions.add(session);
       session.once('close', () => this.#sessions.delete(session));
-      session.on('error', (error) => logger.debug({ error }, 'connection failed'));
+      // The socket has the same error, and the listener writes that down.
+      session.on('error', () => {});
       session.setLocalWindowSize(WINDOW_BYTES);
       session.setTimeout(IDLE_CONNECTION_MS, () => session.close());
     });

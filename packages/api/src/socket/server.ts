@@ -89,15 +89,17 @@ class SocketServer {
   async #exchange(socket: Socket, frame: Frame, share: ByteShare): Promise<void> {
     const gone = new AbortController();
     socket.once('close', () => gone.abort(new ApiError('ERR_API_UNAVAILABLE', 'the peer is gone')));
-    const answer = await this.#answer(frame, gone.signal).catch((error: unknown) =>
+    const answer = await this.#answer(frame, share, gone.signal).catch((error: unknown) =>
       errorFrame(error, guessSerialization(frame.payload)),
     );
-    if (socket.destroyed) return;
-    share.hold(answer.length);
     await this.#send(socket, answer);
   }
 
-  async #answer({ type, payload }: Frame, signal: AbortSignal): Promise<Uint8Array> {
+  async #answer(
+    { type, payload }: Frame,
+    share: ByteShare,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
     const { calls, maxMessageBytes } = this.#options;
     const operation = byType.get(type);
     if (operation === undefined) {
@@ -107,6 +109,7 @@ class SocketServer {
     const response = await calls.run(operation, request, { serialization, signal });
     const encoded = operation.response.encode(response, serialization);
     assertResponseSize(operation.response.name, encoded.length, maxMessageBytes);
+    share.hold(encoded.length);
     return encodeFrame({ type, payload: encoded });
   }
 

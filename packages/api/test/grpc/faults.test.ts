@@ -85,6 +85,60 @@ describe('gRPC server', () => {
     });
   });
 
+  test('R46 bounds the memory of all messages together', async () => {
+    const address = await serve(fakeCmc(), { maxBufferedBytes: 270_000 });
+    const session = connectHttp2(`http://${address}`);
+    sessions.push(session);
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/grpcapi.CMCService/Verify',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    stream.on('error', () => {});
+    stream.write(Uint8Array.of(0, 0, 0x80, 0, 0));
+    stream.write(new Uint8Array(250_000));
+    await sleep(200);
+    await using client = createGrpcClient({ address });
+    await expect(client.attest({ nonce: NONCE })).rejects.toMatchObject({
+      remoteCode: 'ERR_API_LIMIT',
+    });
+    stream.close(constants.NGHTTP2_CANCEL);
+    await sleep(200);
+    await goodCall(address);
+  });
+
+  test('R46 drops a call whose response is not taken, at the deadline', async () => {
+    const attest: Cmc['attest'] = async () => ({ report: new Uint8Array(8 * 1024 * 1024) });
+    const address = await serve(fakeCmc({ attest }), { transferTimeoutMs: 400 });
+    const session = connectHttp2(`http://${address}`);
+    sessions.push(session);
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/grpcapi.CMCService/Attest',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    stream.on('error', () => {});
+    stream.pause();
+    stream.end(ATTEST);
+    const started = performance.now();
+    await once(stream, 'close');
+    expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
+    expect(performance.now() - started).toBeLessThan(2_000);
+  });
+
+  test('R46 takes no calls beyond the number per connection, and serves those', async () => {
+    const attest: Cmc['attest'] = async ({ nonce }) => {
+      await sleep(50);
+      return { report: nonce };
+    };
+    const address = await serve(fakeCmc({ attest }));
+    await using client = createGrpcClient({ address });
+    const calls = Array.from({ length: 300 }, () => client.attest({ nonce: NONCE }));
+    expect(await Promise.all(calls)).toHaveLength(300);
+  });
+
   test('refuses garbage, and serves on', async () => {
     const address = await serve(fakeCmc());
     const { status, message } = await rawCall(address, (write, end) => {

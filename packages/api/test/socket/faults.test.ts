@@ -75,7 +75,7 @@ for (const kind of ['unix', 'tcp'] as const) {
     });
 
     test('R46 bounds the memory of all requests together', async () => {
-      const address = await serve(fakeCmc(), { maxBufferedBytes: 100_000 });
+      const address = await serve(fakeCmc(), { maxBufferedBytes: 140_000 });
       const first = await rawConnect(address);
       first.write(Uint8Array.of(0, 1, 0x80, 0, 0, 0, 0, 1));
       first.write(new Uint8Array(90_000));
