@@ -19,6 +19,8 @@ export interface AttestSocketOptions {
   readonly role: Role;
   readonly settings: AttestationSettings;
   readonly timer: HandshakeTimer;
+  /** Client: the certificate of the server (DER), when it has been seen. */
+  readonly serverCertificate?: Uint8Array | undefined;
 }
 
 /**
@@ -28,7 +30,7 @@ export interface AttestSocketOptions {
  */
 export async function attestSocket(
   socket: TLSSocket,
-  { role, settings, timer }: AttestSocketOptions,
+  { role, settings, timer, serverCertificate }: AttestSocketOptions,
 ): Promise<AttestedSocket> {
   const onError = (error: Error): void => timer.fail(closedError(error));
   const onClose = (): void => timer.fail(closedError());
@@ -46,7 +48,7 @@ export async function attestSocket(
     const context = {
       role,
       channel,
-      identity: readChannelIdentity(socket, role),
+      identity: readChannelIdentity(socket, role, serverCertificate),
       ownAddress: formatAddress(socket.localAddress, socket.localPort),
       peerAddress: formatAddress(socket.remoteAddress, socket.remotePort),
       settings,

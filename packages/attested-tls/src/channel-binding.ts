@@ -26,11 +26,16 @@ export interface ChannelIdentity {
 }
 
 /**
- * Identity of an established TLS connection.
+ * Identity of an established TLS connection. `serverCertificate` (DER): what a client has seen of
+ * the server's certificate already; reading it from the socket takes as long as half a handshake.
  * @throws {AttestedTlsError} ERR_ATLS_TLS, ERR_ATLS_RESUMED, ERR_ATLS_EXPORTER: the connection is
  *   not one that reports can be bound to
  */
-export function readChannelIdentity(socket: TLSSocket, role: Role): ChannelIdentity {
+export function readChannelIdentity(
+  socket: TLSSocket,
+  role: Role,
+  serverCertificate?: Uint8Array,
+): ChannelIdentity {
   const protocol = socket.getProtocol();
   if (protocol !== 'TLSv1.3') {
     throw new AttestedTlsError('ERR_ATLS_TLS', `expected TLSv1.3, got ${protocol ?? 'none'}`);
@@ -38,13 +43,16 @@ export function readChannelIdentity(socket: TLSSocket, role: Role): ChannelIdent
   if (socket.isSessionReused()) {
     throw new AttestedTlsError('ERR_ATLS_RESUMED', 'the TLS session was resumed');
   }
-  const peer = certificateBytes(socket.getPeerCertificate());
+  const peer =
+    role === 'server'
+      ? clientCertificate(socket)
+      : (serverCertificate ?? certificateBytes(socket.getPeerCertificate()));
   if (role === 'client' && peer === undefined) {
     throw new AttestedTlsError('ERR_ATLS_TLS', 'the server has no certificate');
   }
   // A server that asks for no certificate sends no signature algorithms for one: then none was sent.
   const own = role === 'server' || socket.getSharedSigalgs().length > 0;
-  const ownBytes = own ? certificateBytes(socket.getCertificate()) : undefined;
+  const ownBytes = own ? certificateBytes(socket.getX509Certificate()) : undefined;
   return {
     exporters: { client: exportValue(socket, 'client'), server: exportValue(socket, 'server') },
     certificates:
@@ -79,10 +87,16 @@ export function reportNonce(
   return sha256(writer.finish());
 }
 
+// Both nonces of a connection need the hashes of both keys.
+const spkiHashes = new WeakMap<Uint8Array, Uint8Array>();
+
 function spkiHash(certificate: Uint8Array | undefined): Uint8Array {
   if (certificate === undefined) return new Uint8Array();
   try {
-    return sha256(parseCertificate(certificate).spki);
+    const known = spkiHashes.get(certificate);
+    const hash = known ?? sha256(parseCertificate(certificate).spki);
+    if (known === undefined) spkiHashes.set(certificate, hash);
+    return hash;
   } catch (cause) {
     throw new AttestedTlsError('ERR_ATLS_TLS', 'a TLS certificate is malformed', { cause });
   }
@@ -98,9 +112,13 @@ function exportValue(socket: TLSSocket, role: Role): Uint8Array {
   }
 }
 
-function certificateBytes(certificate: object | null): Uint8Array | undefined {
-  // Node gives an empty object, or null, where there is no certificate.
-  if (certificate === null || !('raw' in certificate)) return undefined;
+function clientCertificate(socket: TLSSocket): Uint8Array | undefined {
+  return certificateBytes(socket.getPeerX509Certificate());
+}
+
+function certificateBytes(certificate: object | null | undefined): Uint8Array | undefined {
+  // Node gives an empty object, null or nothing, where there is no certificate.
+  if (!certificate || !('raw' in certificate)) return undefined;
   return certificate.raw instanceof Uint8Array ? certificate.raw : undefined;
 }
 

@@ -62,10 +62,11 @@ export class ServerGuard {
     attestSocket(socket, { role: 'server', settings, timer }).then(
       (attested) => {
         this.#unattested.delete(transport);
-        onAttested(attested);
+        // On its own: what a listener throws is an uncaught exception, as with Node.
+        queueMicrotask(() => onAttested(attested));
       },
       // Refused peers count until they are gone.
-      (error: unknown) => onError(error, socket),
+      (error: unknown) => queueMicrotask(() => onError(error, socket)),
     );
   }
 

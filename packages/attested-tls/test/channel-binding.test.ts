@@ -118,7 +118,7 @@ describe('a TLS connection that reports cannot be bound to', () => {
     getProtocol: () => 'TLSv1.3',
     isSessionReused: () => false,
     getPeerCertificate: () => ({ raw: serverCertificate.certificate }),
-    getCertificate: () => ({ raw: clientCertificate.certificate }),
+    getX509Certificate: () => ({ raw: clientCertificate.certificate }),
     getSharedSigalgs: () => ['ecdsa'],
     exportKeyingMaterial: () => Buffer.alloc(32),
   };
@@ -146,8 +146,8 @@ describe('a TLS connection that reports cannot be bound to', () => {
   test('no client certificate counts when the server did not ask for one', () => {
     expect(read({}).certificates.client).toEqual(clientCertificate.certificate);
     expect(read({ getSharedSigalgs: () => [] }).certificates.client).toBeUndefined();
-    expect(read({ getCertificate: () => null }).certificates.client).toBeUndefined();
-    expect(read({ getPeerCertificate: () => ({}) }, 'server').certificates.client).toBeUndefined();
+    expect(read({ getX509Certificate: () => null }).certificates.client).toBeUndefined();
+    expect(read({ getPeerX509Certificate: () => undefined }, 'server').certificates.client).toBeUndefined();
   });
 });
 
