@@ -118,6 +118,7 @@ describe('a TLS connection that reports cannot be bound to', () => {
     getProtocol: () => 'TLSv1.3',
     isSessionReused: () => false,
     getPeerCertificate: () => ({ raw: serverCertificate.certificate }),
+    getPeerX509Certificate: () => ({ raw: clientCertificate.certificate }),
     getX509Certificate: () => ({ raw: clientCertificate.certificate }),
     getSharedSigalgs: () => ['ecdsa'],
     exportKeyingMaterial: () => Buffer.alloc(32),
@@ -147,7 +148,9 @@ describe('a TLS connection that reports cannot be bound to', () => {
     expect(read({}).certificates.client).toEqual(clientCertificate.certificate);
     expect(read({ getSharedSigalgs: () => [] }).certificates.client).toBeUndefined();
     expect(read({ getX509Certificate: () => null }).certificates.client).toBeUndefined();
-    expect(read({ getPeerX509Certificate: () => undefined }, 'server').certificates.client).toBeUndefined();
+    expect(
+      read({ getPeerX509Certificate: () => undefined }, 'server').certificates.client,
+    ).toBeUndefined();
   });
 });
 
