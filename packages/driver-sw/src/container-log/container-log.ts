@@ -1,4 +1,5 @@
-import { open } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 import type { Artifact, Component, WaitOptions } from '@cmc/attestationreport';
 import { artifactSchema, decodeStruct, encodeStruct } from '@cmc/attestationreport/codec';
 import { CmcError, equalBytes } from '@cmc/bytes';
@@ -45,6 +46,7 @@ class FileContainerLog implements ContainerLog {
   readonly #path: string;
   readonly #index: number | undefined;
   #lastAppend: Promise<unknown> = Promise.resolve();
+  #lastRead: { readonly version: string; readonly log: Artifact } | undefined;
 
   constructor({ path, index }: ContainerLogOptions) {
     this.#path = path;
@@ -53,8 +55,14 @@ class FileContainerLog implements ContainerLog {
 
   async read({ signal }: WaitOptions = {}): Promise<Artifact | undefined> {
     signal?.throwIfAborted();
-    const bytes = await readLimited(this.#path);
-    return bytes === undefined ? undefined : decodeLog(bytes, this.#path);
+    const now = await stat(this.#path, { bigint: true }).catch(unlessMissing);
+    if (now === undefined) return undefined;
+    if (this.#lastRead?.version === versionOf(now)) return this.#lastRead.log;
+    const file = await readLimited(this.#path);
+    if (file === undefined) return undefined;
+    const log = decodeLog(file.bytes, this.#path);
+    this.#lastRead = { version: file.version, log };
+    return log;
   }
 
   async append(event: Component, options: WaitOptions = {}): Promise<'appended' | 'known'> {
@@ -95,13 +103,20 @@ class FileContainerLog implements ContainerLog {
   }
 }
 
-async function readLimited(path: string): Promise<Uint8Array | undefined> {
+/** Other for every content: a log is replaced by a longer one, never written over. */
+function versionOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+}
+
+async function readLimited(
+  path: string,
+): Promise<{ readonly bytes: Uint8Array; readonly version: string } | undefined> {
   const file = await open(path, 'r').catch(unlessMissing);
   if (file === undefined) return undefined;
   try {
-    const { size } = await file.stat();
-    if (size > MAX_LOG_BYTES) throw tooLarge(`${path} has ${size} bytes`);
-    return await file.readFile();
+    const stats = await file.stat({ bigint: true });
+    if (stats.size > MAX_LOG_BYTES) throw tooLarge(`${path} has ${stats.size} bytes`);
+    return { bytes: new Uint8Array(await file.readFile()), version: versionOf(stats) };
   } finally {
     await file.close();
   }

@@ -21,7 +21,7 @@ export async function* readContent(entry: WalkEntry): AsyncGenerator<Uint8Array>
       const { bytesRead } = await file.read(chunk, 0, chunk.length);
       left -= bytesRead;
       if (bytesRead > 0) yield chunk.subarray(0, bytesRead);
-      if (bytesRead < chunk.length) break;
+      if (bytesRead < chunk.length || left === 0) break;
     }
     if (left !== 1) throw changed(path);
   } finally {
