@@ -75,7 +75,7 @@ export async function exchange(context: HandshakeContext): Promise<Attestation> 
   timer.enter('attest');
   // Both at once also because two peers that first wrote large reports would block each other.
   const [, response] = await Promise.all([
-    sendResponse(context, daemon, nonceOf(role), request.cached ?? []),
+    sendResponse(context, daemon, nonceOf(role), cachedOf(context, request)),
     receiveResponse(context),
   ]);
   checkVersion(context, response.version);
@@ -123,6 +123,11 @@ function chooseBinding(context: HandshakeContext, request: AtlsRequest): KeyBind
   if (!context.settings.requireBinding) return 'exporter';
   const message = 'the peer does not offer the key binding spki-v1, which is required here';
   throw failure(context, 'ERR_ATLS_BINDING', message);
+}
+
+/** Digests that need not be sent. The cache of a peer that does not know our name is not ours. */
+function cachedOf({ identity, role }: HandshakeContext, request: AtlsRequest): readonly string[] {
+  return identity.certificates[role] === undefined ? [] : (request.cached ?? []);
 }
 
 async function sendResponse(

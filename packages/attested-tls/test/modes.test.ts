@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { AttestationMode } from '../src/index.ts';
 import { codeOf, dial, outcomeOf, serve } from './support/ends.ts';
 import { fakeCmc } from './support/fake-cmc.ts';
 import { clientCertificate, serverCertificate } from './support/pki.ts';
+import { listenRaw } from './support/raw-peer.ts';
 
 const MODES: readonly AttestationMode[] = ['mutual', 'client', 'server', 'none'];
 const WITHOUT_CERTIFICATE = { cert: undefined, key: undefined };
@@ -116,6 +117,24 @@ test('passes digests that the peer has cached to the daemon that makes the repor
   expect(cmc.calls.find(({ operation }) => operation === 'attest')?.request).toMatchObject({
     cached,
   });
+});
+
+test('sends everything to a peer that lists a cache for a client without certificate', async () => {
+  const cmc = fakeCmc();
+  const { port, accept, server } = await listenRaw();
+  onTestFinished(() => {
+    server.close();
+  });
+  const client = dial(port, { cmc, ...WITHOUT_CERTIFICATE });
+  const raw = await accept();
+  raw.send('request', { attest: 0, cached: ['ab'.repeat(32)] });
+  raw.send('response', { report: raw.report() });
+  raw.send('complete', { success: true });
+  expect(codeOf(await outcomeOf(client))).toBe('connected');
+  expect(cmc.calls.find(({ operation }) => operation === 'attest')?.request).toMatchObject({
+    cached: [],
+  });
+  raw.socket.destroy();
 });
 
 function sha256(der: Uint8Array): string {
