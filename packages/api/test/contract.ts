@@ -9,6 +9,7 @@ import type { ApiServer, ServeOptions } from '../src/api-server.ts';
 import type { ClientOptions, CmcClient } from '../src/client.ts';
 import type { Cmc } from '../src/cmc.ts';
 import { DIGEST, fakeCmc, KEY_ID, SAMPLE_EVENT, SAMPLE_RESULT } from './fake-cmc.ts';
+import { MALFORMED } from './malformed.ts';
 
 /** One transport, for {@link describeContract}. */
 export interface ContractTransport {
@@ -183,54 +184,7 @@ export function describeContract(transport: ContractTransport): void {
     });
 
     describe('refuses malformed requests, naming the field', () => {
-      const keyConfig = {
-        type: 'sw',
-        alg: 'EC256',
-        cn: 'a',
-        dnsNames: [],
-        ipAddresses: [],
-      } as const;
-      const sign = { keyId: KEY_ID, content: new Uint8Array(32), hashAlg: 'SHA-256' };
-      const cases: readonly (readonly [string, (client: CmcClient) => Promise<unknown>])[] = [
-        ['AttestationRequest.nonce', (c) => c.attest({ nonce: new Uint8Array(7) })],
-        ['AttestationRequest.nonce', (c) => c.attest({ nonce: new Uint8Array(65) })],
-        [
-          'AttestationRequest.cached[1]',
-          (c) => c.attest({ nonce: NONCE, cached: [DIGEST, '../x'] }),
-        ],
-        [
-          'AttestationRequest.cached',
-          (c) => c.attest({ nonce: NONCE, cached: new Array(4097).fill(DIGEST) }),
-        ],
-        ['VerificationRequest.report', (c) => c.verify({ nonce: NONCE, report: new Uint8Array() })],
-        ['VerificationRequest.peer', (c) => c.verify({ nonce: NONCE, report: NONCE, peer: 'AB' })],
-        [
-          'VerificationRequest.peerAddr',
-          (c) => c.verify({ nonce: NONCE, report: NONCE, peerAddr: 'a\nb' }),
-        ],
-        [
-          'TLSCreateRequest.keyConfig.alg',
-          (c) => c.tlsCreate({ keyConfig: { ...keyConfig, alg: 'EC128' as 'EC256' } }),
-        ],
-        [
-          'TLSCreateRequest.keyConfig.type',
-          (c) => c.tlsCreate({ keyConfig: { ...keyConfig, type: 'snp' as 'sw' } }),
-        ],
-        [
-          'TLSCreateRequest.keyConfig.dnsNames[0]',
-          (c) => c.tlsCreate({ keyConfig: { ...keyConfig, dnsNames: ['a b'] } }),
-        ],
-        [
-          'TLSCreateRequest.keyConfig.ipAddresses[0]',
-          (c) => c.tlsCreate({ keyConfig: { ...keyConfig, ipAddresses: ['1.2.3'] } }),
-        ],
-        ['TLSSignRequest.keyId', (c) => c.tlsSign({ ...sign, keyId: '../../etc/passwd' })],
-        ['TLSSignRequest.hashAlg', (c) => c.tlsSign({ ...sign, hashAlg: 'MD5' })],
-        ['TLSSignRequest.content', (c) => c.tlsSign({ ...sign, content: new Uint8Array() })],
-        ['TLSCertRequest.keyId', (c) => c.tlsCert({ keyId: '' })],
-        ['PeerCacheRequest.peer', (c) => c.peerCache({ peer: '../..' })],
-      ];
-      for (const [field, call] of cases) {
+      for (const [field, call] of MALFORMED) {
         test(field, async () => {
           const cmc = fakeCmc();
           const { client } = await start(cmc);
@@ -306,7 +260,7 @@ export function describeContract(transport: ContractTransport): void {
       await expect(client.attest({ nonce: NONCE })).rejects.toMatchObject({
         code: 'ERR_API_TIMEOUT',
       });
-      expect(performance.now() - started).toBeLessThan(2_000);
+      expect(performance.now() - started).toBeLessThan(4_000);
       expect(await client.updateCerts()).toEqual({ success: true });
     });
 
@@ -355,7 +309,7 @@ export function describeContract(transport: ContractTransport): void {
       expect(await call).toEqual({ report: NONCE });
       const answered = performance.now();
       await closed;
-      expect(performance.now() - answered).toBeLessThan(2_000);
+      expect(performance.now() - answered).toBeLessThan(4_000);
     });
 
     test('aborts calls that run longer than the grace when it closes', async () => {
@@ -373,7 +327,7 @@ export function describeContract(transport: ContractTransport): void {
       while (cmc.calls.length === 0) await sleep(5);
       const started = performance.now();
       await server.close({ graceMs: 100 });
-      expect(performance.now() - started).toBeLessThan(1_500);
+      expect(performance.now() - started).toBeLessThan(3_000);
       expect(await aborted.promise).toMatchObject({ code: 'ERR_API_UNAVAILABLE' });
       expect(await call).toBeInstanceOf(CmcError);
     });

@@ -125,7 +125,7 @@ describe('gRPC server', () => {
     const started = performance.now();
     await once(stream, 'close');
     expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(performance.now() - started).toBeLessThan(4_000);
   });
 
   test('R46 takes no calls beyond the number per connection, and serves those', async () => {
@@ -171,7 +171,7 @@ describe('gRPC server', () => {
     });
     clearInterval(timer);
     expect(status).toBe(GRPC_STATUS.DEADLINE_EXCEEDED);
-    expect(performance.now() - started).toBeLessThan(1500);
+    expect(performance.now() - started).toBeLessThan(4_000);
     expect(cmc.calls).toHaveLength(0);
   });
 
@@ -214,6 +214,6 @@ describe('gRPC server', () => {
     await rawConnect(address);
     const started = performance.now();
     await servers[0]?.close();
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(performance.now() - started).toBeLessThan(3_000);
   });
 });

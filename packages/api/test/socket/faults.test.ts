@@ -108,7 +108,7 @@ for (const kind of ['unix', 'tcp'] as const) {
       clearInterval(timer);
       const elapsed = performance.now() - started;
       expect(elapsed).toBeGreaterThan(400);
-      expect(elapsed).toBeLessThan(1500);
+      expect(elapsed).toBeLessThan(4_000);
       expect(at).toBeLessThan(ATTEST.length);
     });
 
@@ -210,7 +210,7 @@ for (const kind of ['unix', 'tcp'] as const) {
       await sleep(20);
       const started = performance.now();
       await servers[0]?.close();
-      expect(performance.now() - started).toBeLessThan(500);
+      expect(performance.now() - started).toBeLessThan(2_500);
       await readAll(socket);
     });
   });
