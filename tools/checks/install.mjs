@@ -19,7 +19,14 @@ const BUDGETS = {
   '@cmc/attested-tls': { packages: 45, megabytes: 16 },
   '@cmc/attestationreport': { packages: 10, megabytes: 16 },
 };
-const EXAMPLE_TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
+
+/** What can be the example of a README, and how it is run; the first that is there counts. */
+const EXAMPLES = [
+  { block: /```ts\n([\s\S]*?)```/, run: runTypeScript },
+  { block: /```js\n([\s\S]*?)```/, run: runJavaScript },
+  { block: /```sh run\n([\s\S]*?)```/, run: runShell },
+];
 
 const work = mkdtempSync(join(tmpdir(), 'cmc-install-'));
 try {
@@ -55,11 +62,11 @@ function problemsOf({ folder, name }, tarballs) {
   ) {
     problems.push(`${name}: ${size}, allowed ${budget.packages} packages, ${budget.megabytes} MB`);
   }
-  const example = readmeExample(folder);
-  if (example === undefined) return [...problems, `${name}: README.md has no example`];
-  writeFileSync(join(place, example.file), example.text);
+  const readme = readFileSync(`${root}${folder}/README.md`, 'utf8');
+  const kind = EXAMPLES.find(({ block }) => block.test(readme));
+  if (kind === undefined) return [...problems, `${name}: README.md has no example`];
   try {
-    run(example.command, [example.file], place);
+    kind.run(place, kind.block.exec(readme)[1]);
     console.log(`install: ${name}: example ran, ${size}`);
   } catch (error) {
     problems.push(`${name}: the example of README.md failed\n${error.stdout}${error.stderr}`);
@@ -75,17 +82,6 @@ function closure(name, seen = new Set()) {
   for (const dependency of Object.keys(entry.manifest.dependencies ?? {}))
     closure(dependency, seen);
   return [...seen];
-}
-
-/** The first runnable block of README.md: JavaScript, or a shell script. */
-function readmeExample(folder) {
-  const readme = readFileSync(`${root}${folder}/README.md`, 'utf8');
-  const script = /```js\n([\s\S]*?)```/.exec(readme)?.[1];
-  if (script !== undefined) return { file: 'example.mjs', text: script, command: process.execPath };
-  const shell = /```sh run\n([\s\S]*?)```/.exec(readme)?.[1];
-  return shell === undefined
-    ? undefined
-    : { file: 'example.sh', text: `set -eu\n${shell}`, command: 'bash' };
 }
 
 function thirdParty(modules) {
@@ -127,6 +123,32 @@ function run(command, args, cwd) {
     cwd,
     encoding: 'utf8',
     stdio: 'pipe',
-    timeout: EXAMPLE_TIMEOUT_MS,
+    timeout: TIMEOUT_MS,
   });
+}
+
+/** Type-checks the example against what was installed, then runs it. */
+function runTypeScript(place, text) {
+  writeFileSync(join(place, 'example.ts'), text);
+  const options = {
+    ...{ module: 'nodenext', target: 'es2023', strict: true, skipLibCheck: false },
+    ...{
+      lib: ['es2023', 'esnext.disposable'],
+      types: ['node'],
+      typeRoots: [`${root}node_modules/@types`],
+    },
+  };
+  const config = { compilerOptions: options, files: ['example.ts'] };
+  writeFileSync(join(place, 'tsconfig.json'), JSON.stringify(config));
+  run(`${root}node_modules/.bin/tsc`, ['-p', '.'], place);
+  run(process.execPath, ['example.js'], place);
+}
+
+function runJavaScript(place, text) {
+  writeFileSync(join(place, 'example.mjs'), text);
+  run(process.execPath, ['example.mjs'], place);
+}
+
+function runShell(place, text) {
+  run('bash', ['-euc', text], place);
 }
