@@ -16,6 +16,8 @@ const problems = packages.flatMap(({ folder, name, layer, manifest }) => {
     ...manifest.dependencies,
     ...manifest.peerDependencies,
     ...manifest.optionalDependencies,
+    // What is never published may import what it only needs here.
+    ...(manifest.private === true ? manifest.devDependencies : {}),
   };
   const upwards = Object.keys(declared)
     .filter((dependency) => (layerOf.get(dependency) ?? -1) >= layer)
