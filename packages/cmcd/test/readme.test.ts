@@ -1,0 +1,14 @@
+import { readFileSync } from 'node:fs';
+import { expect, test, vi } from 'vitest';
+
+test('the example of the README does what its comment says', async () => {
+  const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+  await import('./readme-example.ts');
+  expect(log.mock.calls[0]).toStrictEqual(['The report of demo is refused.']);
+  log.mockRestore();
+});
+
+test('the README shows the example as it is run', () => {
+  const read = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
+  expect(read('../README.md')).toContain(`\`\`\`ts\n${read('readme-example.ts')}\`\`\``);
+});
