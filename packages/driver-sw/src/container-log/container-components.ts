@@ -1,10 +1,10 @@
 import { realpathSync } from 'node:fs';
-import type { Component, CtrData, JsonObject, WaitOptions } from '@cmc/attestationreport';
+import type { Component, CtrData, JsonObject } from '@cmc/attestationreport';
 import { normalizeOciSpec, specDigest } from '@cmc/attestationreport/oci';
-import { hashRootfs } from '../rootfs/hash-rootfs.ts';
+import { type HashRootfsOptions, hashRootfs } from '../rootfs/hash-rootfs.ts';
 import { templateHash } from './event.ts';
 
-export interface ContainerEventOptions extends WaitOptions {
+export interface ContainerEventOptions extends HashRootfsOptions {
   readonly name: string;
   /** Text of the OCI runtime configuration (`config.json`). */
   readonly config: string;

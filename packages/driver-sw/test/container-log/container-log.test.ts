@@ -1,4 +1,13 @@
-import { lutimes, readdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  lutimes,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Artifact, Component } from '@cmc/attestationreport';
 import {
@@ -212,6 +221,21 @@ describe('read', () => {
       );
       expect(new Uint8Array(await readFile(path))).toEqual(new Uint8Array(bytes));
     }
+  });
+
+  test('sees at once what others write', async () => {
+    const path = await newPath();
+    const [log, other] = [openContainerLog({ path }), openContainerLog({ path })];
+    for (const name of ['a', 'b', 'c']) {
+      await other.append(containerEvent(name));
+      expect(names(await log.read()).at(-1)).toBe(name);
+      expect(await log.read()).toEqual(await other.read());
+    }
+    // Of the same length, and in place, as no CMC writes.
+    await writeFile(path, (await readFile(path, 'utf8')).replace('"c"', '"C"'));
+    expect(names(await log.read())).toEqual(['a', 'b', 'C']);
+    await rm(path);
+    expect(await log.read()).toBeUndefined();
   });
 
   test('a file that is too large is refused before it is read', async () => {
