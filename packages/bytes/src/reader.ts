@@ -12,7 +12,8 @@ export class ByteReader {
   #position = 0;
 
   constructor(bytes: Uint8Array, name: string, endianness: Endianness = 'big') {
-    this.#bytes = bytes;
+    // A Buffer would share memory with what `slice` gives; a plain view copies.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#path = [name];
     this.#little = endianness === 'little';

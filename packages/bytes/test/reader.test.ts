@@ -5,6 +5,13 @@ import { describe, expect, test } from 'vitest';
 const failing = (code: string) => expect.objectContaining({ name: 'DecodeError', code });
 const reader = (...bytes: number[]): ByteReader => new ByteReader(Uint8Array.from(bytes), 'T');
 
+test('what was read does not share memory with the input, not even with a Buffer', () => {
+  const input = Buffer.from([1, 2, 3]);
+  const read = new ByteReader(input, 'X').bytes(2);
+  input.fill(9);
+  expect(read).toStrictEqual(Uint8Array.of(1, 2));
+});
+
 describe('ByteReader', () => {
   test('reads big-endian integers', () => {
     const r = reader(1, 2, 3, 4, 5, 6, 7, 0xff, 0xfe, 0xfd, 0xfc, 0xfb, 0xfa, 0xf9, 0xf8);
