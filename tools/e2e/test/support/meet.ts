@@ -36,6 +36,8 @@ export interface MeetOptions {
   readonly client: AttestationOptions;
   /** Whether the client has a certificate, and the server requires one. */
   readonly clientCertificate: boolean;
+  /** Puts something between the two: gets the port of the server, gives the one for the client. */
+  readonly via?: (port: number) => Promise<number>;
 }
 
 export const FROM_CLIENT = 'written by the client before it was connected';
@@ -106,9 +108,10 @@ export async function meet(options: MeetOptions): Promise<Meeting> {
   const accepted = once(listener, 'connection') as Promise<[Duplex]>;
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo;
   const socket = connect({
     host: '127.0.0.1',
-    port: (listener.address() as AddressInfo).port,
+    port: (await options.via?.(port)) ?? port,
     ca: tls.ca,
     ...(mtls ? { ...tls.client, mtls } : {}),
     ...options.client,
