@@ -18,6 +18,7 @@ export interface FuzzOptions {
 const DEFAULT_RUNS = 2000;
 const DEFAULT_MAX_MS = 1000;
 const TEST_TIMEOUT_MS = 600_000;
+const MAX_SHOWN_BYTES = 2048;
 
 /**
  * Registers a test that feeds `decode` hostile inputs. The title shows the seed number of the run;
@@ -44,16 +45,27 @@ export async function runFuzz(options: FuzzOptions, runs: number, seed: number):
     const input = mutate(options.seeds, random);
     const found = (what: string, cause?: unknown): Error =>
       new Error(
-        `${options.name}: ${what} at run ${run} of CMC_FUZZ_SEED=${seed}, input ${toHex(input)}`,
+        `${options.name}: ${what} at run ${run} of CMC_FUZZ_SEED=${seed}, input ${shown(input)}`,
         { cause },
       );
-    const start = performance.now();
-    try {
-      await options.decode(input.slice());
-    } catch (error) {
-      if (!(error instanceof CmcError)) throw found(`threw ${String(error)}`, error);
-    }
-    const elapsed = performance.now() - start;
+    const attempt = async (): Promise<number> => {
+      const start = performance.now();
+      try {
+        await options.decode(input.slice());
+      } catch (error) {
+        if (!(error instanceof CmcError)) throw found(`threw ${String(error)}`, error);
+      }
+      return performance.now() - start;
+    };
+    if ((await attempt()) <= maxMs) continue;
+    // The machine may have been busy: an input that is slow is slow again.
+    const elapsed = await attempt();
     if (elapsed > maxMs) throw found(`took ${Math.round(elapsed)} ms (at most ${maxMs})`);
   }
+}
+
+/** The seed number repeats the whole input; what is shown must not drown it. */
+function shown(input: Uint8Array): string {
+  const hex = toHex(input.subarray(0, MAX_SHOWN_BYTES));
+  return input.length > MAX_SHOWN_BYTES ? `${hex}… (${input.length} bytes)` : hex;
 }

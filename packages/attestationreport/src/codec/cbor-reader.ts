@@ -34,7 +34,8 @@ export class CborReader extends Cursor {
 
   constructor(bytes: Uint8Array, name: string, options: DecodeOptions = {}) {
     super(name, bytes.length, options);
-    this.#bytes = bytes;
+    // `slice` of a Buffer would share its memory.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#canonical = options.canonical ?? true;
   }

@@ -57,7 +57,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
       { path: ['Certificate'], offset: 0 },
     );
   }
-  const raw = der.slice();
+  const raw = new Uint8Array(der);
   const outer = new DerReader(raw, 'Certificate');
   const reader = outer.enter(Tag.Sequence, 'sequence');
   outer.end();

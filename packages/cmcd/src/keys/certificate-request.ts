@@ -79,7 +79,7 @@ function readRequest(der: Uint8Array): {
   readonly request: CertificateRequest;
   readonly signed: Signed;
 } {
-  const outer = new DerReader(der.slice(), 'CertificationRequest');
+  const outer = new DerReader(new Uint8Array(der), 'CertificationRequest');
   const reader = outer.enter(Tag.Sequence, 'sequence');
   outer.end();
   const { raw: tbs, contents: info } = reader.open(Tag.Sequence, 'certificationRequestInfo');

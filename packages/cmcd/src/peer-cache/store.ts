@@ -26,7 +26,7 @@ export function memoryPeerStore(): PeerStore {
     read: async (peer, digest) => peers.get(peer)?.get(digest),
     write: async (peer, digest, item) => {
       const items = peers.get(peer) ?? new Map<string, Uint8Array>();
-      peers.set(peer, items.set(digest, item.slice()));
+      peers.set(peer, items.set(digest, new Uint8Array(item)));
     },
     remove: async (peer, digest) => void peers.get(peer)?.delete(digest),
     removePeer: async (peer) => void peers.delete(peer),
