@@ -7,7 +7,7 @@ export type AttestedTlsErrorCode =
   | 'ERR_ATLS_MODE_MISMATCH'
   /** The peer speaks another version of the attestation protocol. */
   | 'ERR_ATLS_VERSION'
-  /** The peer was too slow; see `phase`. */
+  /** The peer was too slow, or, as `cause` of `ERR_ATLS_CMC`, the own daemon; see `phase`. */
   | 'ERR_ATLS_TIMEOUT'
   /** A frame is larger than allowed, or the server has too many unattested peers. */
   | 'ERR_ATLS_LIMIT'

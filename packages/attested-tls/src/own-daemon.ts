@@ -28,7 +28,8 @@ export class OwnDaemon {
     const onAbort = (): void => controller.abort(signal.reason);
     signal.addEventListener('abort', onAbort);
     const timeout = setTimeout(() => {
-      controller.abort(new Error(`no answer within ${cmcMs} ms`));
+      const message = `no answer within ${cmcMs} ms`;
+      controller.abort(new AttestedTlsError('ERR_ATLS_TIMEOUT', message, { phase }));
     }, cmcMs);
     try {
       signal.throwIfAborted();
