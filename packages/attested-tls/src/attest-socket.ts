@@ -19,8 +19,6 @@ export interface AttestSocketOptions {
   readonly role: Role;
   readonly settings: AttestationSettings;
   readonly timer: HandshakeTimer;
-  /** Client: the certificate of the server (DER), when it has been seen. */
-  readonly serverCertificate?: Uint8Array | undefined;
 }
 
 /**
@@ -30,7 +28,7 @@ export interface AttestSocketOptions {
  */
 export async function attestSocket(
   socket: TLSSocket,
-  { role, settings, timer, serverCertificate }: AttestSocketOptions,
+  { role, settings, timer }: AttestSocketOptions,
 ): Promise<AttestedSocket> {
   const onError = (error: Error): void => timer.fail(closedError(error));
   const onClose = (): void => timer.fail(closedError());
@@ -48,7 +46,7 @@ export async function attestSocket(
     const context = {
       role,
       channel,
-      identity: readChannelIdentity(socket, role, serverCertificate),
+      identity: readChannelIdentity(socket, role),
       ownAddress: formatAddress(socket.localAddress, socket.localPort),
       peerAddress: formatAddress(socket.remoteAddress, socket.remotePort),
       settings,

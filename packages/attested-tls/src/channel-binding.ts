@@ -26,16 +26,11 @@ export interface ChannelIdentity {
 }
 
 /**
- * Identity of an established TLS connection. `serverCertificate` (DER): what a client has seen of
- * the server's certificate already; reading it from the socket takes as long as half a handshake.
+ * Identity of an established TLS connection.
  * @throws {AttestedTlsError} ERR_ATLS_TLS, ERR_ATLS_RESUMED, ERR_ATLS_EXPORTER: the connection is
  *   not one that reports can be bound to
  */
-export function readChannelIdentity(
-  socket: TLSSocket,
-  role: Role,
-  serverCertificate?: Uint8Array,
-): ChannelIdentity {
+export function readChannelIdentity(socket: TLSSocket, role: Role): ChannelIdentity {
   const protocol = socket.getProtocol();
   if (protocol !== 'TLSv1.3') {
     throw new AttestedTlsError('ERR_ATLS_TLS', `expected TLSv1.3, got ${protocol ?? 'none'}`);
@@ -43,20 +38,17 @@ export function readChannelIdentity(
   if (socket.isSessionReused()) {
     throw new AttestedTlsError('ERR_ATLS_RESUMED', 'the TLS session was resumed');
   }
-  const peer =
-    role === 'server'
-      ? clientCertificate(socket)
-      : (serverCertificate ?? certificateBytes(socket.getPeerCertificate()));
+  // Not the X509 variants: they take longer, and on a client that of the peer works only once.
+  const peer = certificateBytes(socket.getPeerCertificate());
   if (role === 'client' && peer === undefined) {
     throw new AttestedTlsError('ERR_ATLS_TLS', 'the server has no certificate');
   }
   // A server that asks for no certificate sends no signature algorithms for one: then none was sent.
-  const own = role === 'server' || socket.getSharedSigalgs().length > 0;
-  const ownBytes = own ? certificateBytes(socket.getX509Certificate()) : undefined;
+  const sent = role === 'server' || socket.getSharedSigalgs().length > 0;
+  const own = sent ? certificateBytes(socket.getCertificate()) : undefined;
   return {
     exporters: { client: exportValue(socket, 'client'), server: exportValue(socket, 'server') },
-    certificates:
-      role === 'client' ? { client: ownBytes, server: peer } : { client: peer, server: ownBytes },
+    certificates: role === 'client' ? { client: own, server: peer } : { client: peer, server: own },
   };
 }
 
@@ -65,38 +57,34 @@ export function peerIdOf(certificate: Uint8Array | undefined): string {
   return certificate === undefined ? '' : toHex(sha256(certificate));
 }
 
-/** Nonce that the report of `role` must carry. */
-export function reportNonce(
+/** Nonces that the reports of both roles must carry. */
+export function reportNonces(
   binding: KeyBinding,
-  role: Role,
   mode: AttestationMode,
   identity: ChannelIdentity,
-): Uint8Array {
-  const exporter = identity.exporters[role];
-  if (binding === 'exporter') return exporter;
-  const parts = [
-    encodeUtf8(SPKI_V1_LABEL),
-    encodeUtf8(role),
-    exporter,
-    encodeUtf8(mode),
-    spkiHash(identity.certificates.server),
-    spkiHash(identity.certificates.client),
-  ];
-  const writer = new ByteWriter();
-  for (const part of parts) writer.sized32(part);
-  return sha256(writer.finish());
+): Readonly<Record<Role, Uint8Array>> {
+  if (binding === 'exporter') return identity.exporters;
+  const keys = [spkiHash(identity.certificates.server), spkiHash(identity.certificates.client)];
+  const nonceOf = (role: Role): Uint8Array => {
+    const writer = new ByteWriter();
+    for (const part of [
+      encodeUtf8(SPKI_V1_LABEL),
+      encodeUtf8(role),
+      identity.exporters[role],
+      encodeUtf8(mode),
+      ...keys,
+    ]) {
+      writer.sized32(part);
+    }
+    return sha256(writer.finish());
+  };
+  return { client: nonceOf('client'), server: nonceOf('server') };
 }
-
-// Both nonces of a connection need the hashes of both keys.
-const spkiHashes = new WeakMap<Uint8Array, Uint8Array>();
 
 function spkiHash(certificate: Uint8Array | undefined): Uint8Array {
   if (certificate === undefined) return new Uint8Array();
   try {
-    const known = spkiHashes.get(certificate);
-    const hash = known ?? sha256(parseCertificate(certificate).spki);
-    if (known === undefined) spkiHashes.set(certificate, hash);
-    return hash;
+    return sha256(parseCertificate(certificate).spki);
   } catch (cause) {
     throw new AttestedTlsError('ERR_ATLS_TLS', 'a TLS certificate is malformed', { cause });
   }
@@ -112,13 +100,9 @@ function exportValue(socket: TLSSocket, role: Role): Uint8Array {
   }
 }
 
-function clientCertificate(socket: TLSSocket): Uint8Array | undefined {
-  return certificateBytes(socket.getPeerX509Certificate());
-}
-
-function certificateBytes(certificate: object | null | undefined): Uint8Array | undefined {
-  // Node gives an empty object, null or nothing, where there is no certificate.
-  if (!certificate || !('raw' in certificate)) return undefined;
+function certificateBytes(certificate: object | null): Uint8Array | undefined {
+  // Node gives an empty object, or null, where there is no certificate.
+  if (certificate === null || !('raw' in certificate)) return undefined;
   return certificate.raw instanceof Uint8Array ? certificate.raw : undefined;
 }
 

@@ -1,4 +1,4 @@
-import { type ConnectionOptions, checkServerIdentity, connect, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { type AttestedSocket, attestSocket } from './attest-socket.ts';
 import { type ClientSocket, createClientSocket } from './client-socket.ts';
 import { closedError } from './frame-channel.ts';
@@ -12,26 +12,15 @@ export interface DialOptions extends ConnectionOptions {
 
 /** Connects, and attests. `options` must come from `clientTlsOptions`. */
 export function dial(options: DialOptions, settings: AttestationSettings): ClientSocket {
-  const check = options.checkServerIdentity ?? checkServerIdentity;
-  let serverCertificate: Uint8Array | undefined;
-  const inner = connect({
-    ...options,
-    // Node decodes the certificate for this check: reading it again would take as long.
-    checkServerIdentity(host, certificate) {
-      serverCertificate = certificate.raw;
-      return check(host, certificate);
-    },
-    // The inner socket must not end by itself while the outer one has something left to write.
-    allowHalfOpen: true,
-  } as ConnectionOptions);
-  const attested = attestClient(inner, settings, () => serverCertificate);
+  // The inner socket must not end by itself while the outer one has something left to write.
+  const inner = connect({ ...options, allowHalfOpen: true } as ConnectionOptions);
+  const attested = attestClient(inner, settings);
   return createClientSocket(inner, attested, options.allowHalfOpen ?? false);
 }
 
 async function attestClient(
   socket: TLSSocket,
   settings: AttestationSettings,
-  serverCertificate: () => Uint8Array | undefined,
 ): Promise<AttestedSocket> {
   const timer = new HandshakeTimer(settings.timeouts);
   timer.enter('tls');
@@ -43,8 +32,7 @@ async function attestClient(
     socket.destroy();
     throw error;
   }
-  const seen = serverCertificate();
-  return await attestSocket(socket, { role: 'client', settings, timer, serverCertificate: seen });
+  return await attestSocket(socket, { role: 'client', settings, timer });
 }
 
 /** Waits for the TLS handshake, which includes the check of the server's identity. */

@@ -3,7 +3,7 @@ import { AttestedTlsError } from './errors.ts';
 
 const LENGTH_BYTES = 4;
 /** Memory for a message grows with what has arrived, from this size on. */
-const FIRST_CAPACITY = 16 * 1024;
+const FIRST_CAPACITY = 64 * 1024;
 
 /** One message on its way: first its length, then its body. */
 interface PendingRead {

@@ -7,7 +7,7 @@ import {
   modeNumber,
   otherRole,
 } from './attestation-mode.ts';
-import { type KeyBinding, peerIdOf, reportNonce } from './channel-binding.ts';
+import { type KeyBinding, peerIdOf, reportNonces } from './channel-binding.ts';
 import {
   decode,
   failure,
@@ -69,20 +69,19 @@ export async function exchange(context: HandshakeContext): Promise<Attestation> 
   checkVersion(context, request.version);
   checkRequest(context, request);
   const keyBinding = chooseBinding(context, request);
-  const nonceOf = (prover: typeof role): Uint8Array =>
-    reportNonce(keyBinding, prover, mode, identity);
+  const nonces = reportNonces(keyBinding, mode, identity);
 
   timer.enter('attest');
   // Both at once also because two peers that first wrote large reports would block each other.
   const [, response] = await Promise.all([
-    sendResponse(context, daemon, nonceOf(role), cachedOf(context, request)),
+    sendResponse(context, daemon, nonces[role], cachedOf(context, request)),
     receiveResponse(context),
   ]);
   checkVersion(context, response.version);
 
   const attestation = { mode, peerId: peer.id, keyBinding };
   if (!attests(peerRole, mode)) return attestation;
-  const result = await judge(context, daemon, peer, nonceOf(peerRole), response.report);
+  const result = await judge(context, daemon, peer, nonces[peerRole], response.report);
   return { ...attestation, result };
 }
 
