@@ -1,6 +1,6 @@
 export type { SignatureTrust } from './check-signature.ts';
 export { extractPayload } from './decode-signed.ts';
-export type { SignErrorCode } from './sign-payload.ts';
+export type { SignErrorCode, SignPayloadOptions } from './sign-payload.ts';
 export { signPayload } from './sign-payload.ts';
 export { isSignedReport, signReport } from './sign-report.ts';
 export type { RefusedItem, SignedItem, VerifiedItem } from './signed-item.ts';

@@ -16,6 +16,15 @@ export type SignErrorCode =
   /** What the signer returned is not a signature by its key. */
   | 'ERR_SIGN_SIGNATURE';
 
+/** How to sign. */
+export interface SignPayloadOptions extends WaitOptions {
+  /**
+   * Whether signatures are verified before they are given out. Default `true`; without it a broken
+   * signer is noticed by whoever verifies the item, and not here.
+   */
+  readonly selfCheck?: boolean;
+}
+
 /**
  * Signed item around `payload`: JWS in JSON serialization, or COSE_Sign with tag 98, with the
  * certificates of each signer. Several signers make several signatures, in their order.
@@ -26,7 +35,7 @@ export async function signPayload(
   payload: Uint8Array,
   signers: readonly Signer[],
   serialization: Serialization,
-  options: WaitOptions = {},
+  options: SignPayloadOptions = {},
 ): Promise<Uint8Array> {
   checkSigners(signers);
   return serialization === 'json'
@@ -37,7 +46,7 @@ export async function signPayload(
 async function signJws(
   bytes: Uint8Array,
   signers: readonly Signer[],
-  options: WaitOptions,
+  options: SignPayloadOptions,
 ): Promise<Uint8Array> {
   const payload = toBase64url(bytes);
   const signatures = [];
@@ -54,7 +63,7 @@ async function signJws(
 async function signCose(
   payload: Uint8Array,
   signers: readonly Signer[],
-  options: WaitOptions,
+  options: SignPayloadOptions,
 ): Promise<Uint8Array> {
   const signatures = [];
   for (const signer of signers) {
@@ -109,19 +118,21 @@ function isNotPkcs1(algorithm: string): boolean {
   return !algorithm.startsWith('RS');
 }
 
-// Hardware fails too: a signature that nobody could verify must not leave the house.
 async function sign(
   signer: Signer,
   algorithm: SignatureAlgorithm,
   message: Uint8Array,
-  options: WaitOptions,
+  options: SignPayloadOptions,
 ): Promise<Uint8Array> {
-  options.signal?.throwIfAborted();
+  const { signal, selfCheck = true } = options;
+  signal?.throwIfAborted();
+  const wait = signal === undefined ? {} : { signal };
   const signature =
     signer.signMessage === undefined
-      ? await signer.signDigest(digestFor(algorithm, message), algorithm, options)
-      : await signer.signMessage(message, algorithm, options);
-  if (!(await verifySignature(signer.publicKey, algorithm, message, signature))) {
+      ? await signer.signDigest(digestFor(algorithm, message), algorithm, wait)
+      : await signer.signMessage(message, algorithm, wait);
+  // Hardware fails too: a signature that nobody could verify must not leave the house.
+  if (selfCheck && !(await verifySignature(signer.publicKey, algorithm, message, signature))) {
     throw new CmcError(
       'ERR_SIGN_SIGNATURE',
       `not a signature with ${algorithm} by the signer's key`,

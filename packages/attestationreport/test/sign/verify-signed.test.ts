@@ -124,6 +124,17 @@ describe('signPayload', () => {
     }
   });
 
+  test('leaves wrong signatures to the verifier when told to', async () => {
+    const other = (await ca.issue()).signer;
+    const wrong = { ...issued.signer, signMessage: other.signMessage };
+    for (const serialization of ['json', 'cbor'] as const) {
+      const item = await signPayload(payload, [wrong], serialization, { selfCheck: false });
+      const verdict = await verifySigned(item, ca.trusting);
+      expect(verdict.ok).toBe(false);
+      expect(verdict.signatures[0]?.signatureVerification.status).toBe('fail');
+    }
+  });
+
   test('stops when it is told to', async () => {
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(signPayload(payload, [signer], 'json', { signal })).rejects.toThrow('enough');
