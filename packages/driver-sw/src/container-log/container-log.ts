@@ -1,5 +1,5 @@
-import type { BigIntStats } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { type BigIntStats, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { Artifact, Component, WaitOptions } from '@cmc/attestationreport';
 import { artifactSchema, decodeStruct, encodeStruct } from '@cmc/attestationreport/codec';
 import { CmcError, equalBytes } from '@cmc/bytes';
@@ -55,9 +55,9 @@ class FileContainerLog implements ContainerLog {
 
   async read({ signal }: WaitOptions = {}): Promise<Artifact | undefined> {
     signal?.throwIfAborted();
-    const now = await stat(this.#path, { bigint: true }).catch(unlessMissing);
-    if (now === undefined) return undefined;
-    if (this.#lastRead?.version === versionOf(now)) return this.#lastRead.log;
+    const version = currentVersion(this.#path);
+    if (version === undefined) return undefined;
+    if (this.#lastRead?.version === version) return this.#lastRead.log;
     const file = await readLimited(this.#path);
     if (file === undefined) return undefined;
     const log = decodeLog(file.bytes, this.#path);
@@ -100,6 +100,15 @@ class FileContainerLog implements ContainerLog {
       const message = `${this.#path}: another process did not finish writing it`;
       throw new SoftwareDriverError('ERR_CONTAINER_LOG_BUSY', message, { cause: error });
     }
+  }
+}
+
+/** Every report asks: at once this takes microseconds, in the thread pool it waits its turn. */
+function currentVersion(path: string): string | undefined {
+  try {
+    return versionOf(statSync(path, { bigint: true }));
+  } catch (error) {
+    return unlessMissing(error);
   }
 }
 
