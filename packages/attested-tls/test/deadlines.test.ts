@@ -7,7 +7,7 @@ import { fakeCmc } from './support/fake-cmc.ts';
 import { encodeRaw, frame } from './support/raw-peer.ts';
 
 const MUTUAL = 0;
-const SHORT = { ...quick, requestMs: 300, attestMs: 300, completeMs: 300, cmcMs: 200 };
+const SHORT = { ...quick, requestMs: 300, attestMs: 300, completeMs: 300, cmcMs: 100 };
 
 /** Calls of the daemon that never come back. */
 const never = (operation: string) => ({
@@ -74,7 +74,7 @@ describe.each(['client', 'server'] as const)('our %s', (ours) => {
     expect(await outcome).toMatchObject({
       code: 'ERR_ATLS_CMC',
       phase,
-      cause: { code: 'ERR_ATLS_TIMEOUT', message: 'no answer within 200 ms' },
+      cause: { code: 'ERR_ATLS_TIMEOUT', message: 'no answer within 100 ms' },
     });
     if (operation !== 'peerCache') await raw.receive('request');
     if (operation === 'attest') {
