@@ -44,7 +44,8 @@ export function exitCodeOf(error: unknown): number {
   for (let current = error; current instanceof Error; current = current.cause) {
     const code = 'code' in current ? String(current.code) : '';
     if (/_ATTESTATION$|_PEER_REPORTED$/.test(code)) return EXIT.attestationFailed;
-    if (UNAVAILABLE.has(code) || /_(UNAVAILABLE|TIMEOUT)$/.test(code)) return EXIT.unavailable;
+    if (UNAVAILABLE.has(code) || /_(UNAVAILABLE|TIMEOUT|CLOSED)$/.test(code))
+      return EXIT.unavailable;
   }
   return EXIT.usage;
 }

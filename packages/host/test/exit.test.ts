@@ -13,6 +13,7 @@ describe('exitCodeOf', () => {
     ['a refusal by the peer', new CmcError('ERR_ATLS_PEER_REPORTED', 'x'), EXIT.attestationFailed],
     ['a daemon that is not there', new CmcError('ERR_API_UNAVAILABLE', 'x'), EXIT.unavailable],
     ['a deadline', new CmcError('ERR_ATLS_TIMEOUT', 'x'), EXIT.unavailable],
+    ['a peer that hung up', new CmcError('ERR_ATLS_CLOSED', 'x'), EXIT.unavailable],
     ['anything else', new Error('x'), EXIT.usage],
     ['a thrown text', 'x', EXIT.usage],
   ])('gives the code of %s', (_, error, code) => {
