@@ -1,7 +1,8 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 
 /** One line of a log in JSON. */
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -32,7 +33,16 @@ export interface RunOptions {
   readonly timeoutMs?: number;
 }
 
+/** Time that {@link buildPackage} may take: everything has to be built on a fresh clone. */
+export const BUILD_TIMEOUT_MS = 120_000;
+
 const LOG_TIMEOUT_MS = 15_000;
+const TSC = fileURLToPath(new URL('../../../node_modules/.bin/tsc', import.meta.url));
+
+/** Builds the package in `folder` and what it depends on, unless they are up to date. */
+export function buildPackage(folder: string): void {
+  execFileSync(TSC, ['--build'], { cwd: folder, stdio: 'inherit', timeout: BUILD_TIMEOUT_MS });
+}
 
 /** Starts the program in the file `main` and waits until it has logged `ready`. */
 export async function startProgram(

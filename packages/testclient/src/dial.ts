@@ -70,10 +70,13 @@ async function ask(options: ConnectOptions, settings: TestclientSettings): Promi
   const socket = connect(options);
   const abort = (): void => void socket.destroy(timedOut());
   signal.addEventListener('abort', abort);
+  const closed = once(socket, 'close').then(() => {
+    throw hungUp();
+  });
   try {
-    await once(socket, 'secureConnect');
+    await Promise.race([once(socket, 'secureConnect'), closed]);
     socket.write(settings.data ?? 'hello');
-    const [answer]: Buffer[] = await once(socket, 'data');
+    const [answer]: Buffer[] = await Promise.race([once(socket, 'data'), closed]);
     return answer?.subarray(0, MAX_ANSWER_BYTES).toString('utf8') ?? '';
   } finally {
     signal.removeEventListener('abort', abort);
@@ -83,12 +86,15 @@ async function ask(options: ConnectOptions, settings: TestclientSettings): Promi
 
 async function askHttps(options: ConnectOptions, settings: TestclientSettings): Promise<string> {
   const agent = new Agent(options);
+  const signal = deadline(settings);
   try {
     const { host, port } = options;
-    const call = request({ host, port, path: '/', agent, signal: deadline(settings) });
+    const call = request({ host, port, path: '/', agent, signal });
     call.end(settings.data);
     const [response] = await once(call, 'response');
     return (await text(response)).slice(0, MAX_ANSWER_BYTES);
+  } catch (error) {
+    throw signal.aborted ? timedOut() : error;
   } finally {
     agent.destroy();
   }
@@ -96,4 +102,11 @@ async function askHttps(options: ConnectOptions, settings: TestclientSettings): 
 
 function timedOut(): CmcError {
   return new CmcError('ERR_TESTCLIENT_TIMEOUT', 'the server did not answer before the deadline');
+}
+
+function hungUp(): CmcError {
+  return new CmcError(
+    'ERR_TESTCLIENT_CLOSED',
+    'the server closed the connection without an answer',
+  );
 }

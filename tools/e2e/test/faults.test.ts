@@ -4,9 +4,10 @@ import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ApiName } from '@cmc/api';
+import { BUILD_TIMEOUT_MS } from '@cmc/testbed';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { rawServer } from './support/mallory.ts';
-import { BUILD_TIMEOUT_MS, buildPrograms, createSite, type Site } from './support/site.ts';
+import { buildPrograms, createSite, type Site } from './support/site.ts';
 
 beforeAll(buildPrograms, BUILD_TIMEOUT_MS);
 

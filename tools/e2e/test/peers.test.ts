@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { ApiName } from '@cmc/api';
+import { BUILD_TIMEOUT_MS } from '@cmc/testbed';
 import {
   credentials,
   type GrpcObject,
@@ -15,7 +16,7 @@ import {
 import { loadSync } from '@grpc/proto-loader';
 import { decode, encode } from 'cborg';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { BUILD_TIMEOUT_MS, buildPrograms, createSite } from './support/site.ts';
+import { buildPrograms, createSite } from './support/site.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
 // Nothing of ours on this side: clients of others, or written from the description alone.

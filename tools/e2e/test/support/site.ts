@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ApiName } from '@cmc/api';
 import type { CmcAddress, Role } from '@cmc/attested-tls';
 import {
+  buildPackage,
   createTestbed,
   type PartyConfig,
   type PartyOptions,
@@ -27,12 +27,9 @@ const MAIN = {
   testconnector: join(ROOT, 'packages/testconnector/dist/main.js'),
 };
 
-export const BUILD_TIMEOUT_MS = 120_000;
-
 /** Builds the programs, unless they are up to date. */
 export function buildPrograms(): void {
-  const options = { cwd: join(ROOT, 'tools/e2e'), timeout: BUILD_TIMEOUT_MS } as const;
-  execFileSync(join(ROOT, 'node_modules/.bin/tsc'), ['--build'], { ...options, stdio: 'inherit' });
+  buildPackage(join(ROOT, 'tools/e2e'));
 }
 
 /** A `cmcd` of one party. */
