@@ -115,7 +115,12 @@ async function startOf(pid: number): Promise<string> {
   } catch (error) {
     if (hasCode(error, 'ESRCH')) return 'ended';
   }
-  const stat = (await readFile(`/proc/${pid}/stat`, 'latin1').catch(unlessMissing)) ?? '';
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch((error: unknown) => {
+    // A process that ends between opening and reading its file.
+    if (hasCode(error, 'ESRCH')) return 'ended';
+    return unlessMissing(error);
+  });
+  if (stat === 'ended') return stat;
   // The name in parentheses may hold anything; field 22 is the twentieth after it.
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? 'running';
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? 'running';
 }
