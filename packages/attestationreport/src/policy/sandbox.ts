@@ -49,7 +49,6 @@ export class Sandbox {
       stderr: true,
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MEGABYTES },
     });
-    this.#worker.unref();
     this.#worker.on('message', (message: unknown) => this.#settle?.({ message }));
     this.#worker.on('error', (error: Error) => this.#end(error.message));
     this.#worker.on('exit', () => this.#end('its thread ended'));

@@ -187,6 +187,7 @@ describe('refusals', () => {
       (path: string) => rm(path),
       (path: string) => writeFile(`${path}2`, 'abc').then(() => rename(`${path}2`, path)),
       (path: string) => rm(path).then(() => symlink('/etc/passwd', path)),
+      (path: string) => rename(path, `${path}2`).then(() => symlink(`${path}2`, path)),
       (path: string) =>
         rm(path).then(() => {
           execFileSync('mkfifo', [path]);
