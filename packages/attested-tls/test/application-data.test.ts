@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { AttestedSocket } from '../src/index.ts';
 import { codeOf, dial, outcomeOf, pairWithRaw, serve } from './support/ends.ts';
@@ -157,6 +158,24 @@ describe('what a client writes early', () => {
     await raw.receive('complete');
     expect(await raw.drain()).toHaveLength(0);
     expect(codeOf(await outcome)).toBe('ERR_ATLS_PEER_REPORTED');
+  });
+
+  test('R45 is not sent by TLS within TLS that begins too early', async () => {
+    const { client, raw } = await writeEarly();
+    const inner = connectTls({ socket: client, rejectUnauthorized: false });
+    inner.on('error', () => {});
+    onTestFinished(() => {
+      inner.destroy();
+    });
+    raw.send('request', { attest: MUTUAL });
+    raw.send('response', { report: raw.report() });
+    await raw.receive('request');
+    await raw.receive('response');
+    await raw.receive('complete');
+    const application = raw.read(1);
+    expect(await Promise.race([application, wait(100, 'nothing')])).toBe('nothing');
+    raw.send('complete', { success: true });
+    expect((await application)[0]).toBe(0x16);
   });
 
   test('waits within the bounds of the buffer of a stream', async () => {

@@ -1,5 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { fromHex, toHex } from '@cmc/bytes';
+import { readFileSync } from 'node:fs';
+import { fromBase64, fromHex, toHex } from '@cmc/bytes';
 import { describe, expect, test } from 'vitest';
 import {
   type ChannelIdentity,
@@ -12,6 +13,18 @@ import type { AttestationMode, Role } from '../src/index.ts';
 import { codeOf, dial, outcomeOf, pairWithRaw, serve } from './support/ends.ts';
 import { fakeCmc, fakeReport } from './support/fake-cmc.ts';
 import { clientCertificate, otherServerCertificate, serverCertificate } from './support/pki.ts';
+
+interface SpkiVectors {
+  readonly exporters: Readonly<Record<Role, string>>;
+  readonly certificates: Readonly<Record<Role, string>>;
+  readonly cases: readonly {
+    readonly role: Role;
+    readonly mode: AttestationMode;
+    readonly clientCertificate: boolean;
+    readonly preimage: string;
+    readonly nonce: string;
+  }[];
+}
 
 const reportNonce = (
   binding: KeyBinding,
@@ -60,6 +73,26 @@ describe('nonce of a report', () => {
       expect(toHex(nonce)).toBe(hash.digest('hex'));
     }
   });
+
+  const vectors = JSON.parse(
+    readFileSync(new URL('vectors/spki-v1.json', import.meta.url), 'utf8'),
+  ) as SpkiVectors;
+
+  test.each(vectors.cases)(
+    'agrees with the vector for a $role, mode $mode, client certificate $clientCertificate',
+    ({ role, mode, clientCertificate: withClient, preimage, nonce }) => {
+      expect(createHash('sha256').update(fromHex(preimage)).digest('hex')).toBe(nonce);
+      const { exporters, certificates } = vectors;
+      const channel = {
+        exporters: { client: fromHex(exporters.client), server: fromHex(exporters.server) },
+        certificates: {
+          client: withClient ? fromBase64(certificates.client) : undefined,
+          server: fromBase64(certificates.server),
+        },
+      };
+      expect(toHex(reportNonce('spki-v1', role, mode, channel))).toBe(nonce);
+    },
+  );
 
   test('R41 R44 differs whenever connection, role, mode or a key differs', () => {
     const other = { ...identity.certificates, server: otherServerCertificate.certificate };
