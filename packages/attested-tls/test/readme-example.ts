@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import type { Cmc } from '@cmc/api';
+import type { AttestationResult } from '@cmc/attestationreport';
 import { connect, createServer } from '@cmc/attested-tls';
 
 // A certificate for this example; yours come from your CA.
@@ -10,9 +11,10 @@ const pem = execFileSync('openssl', [...args.split(' '), ...names], { stdio: 'pi
 const cmc = {
   attest: async ({ nonce }) => ({ report: nonce }),
   peerCache: async () => ({ cache: [] }),
-  verify: async ({ nonce, report }) => ({
-    result: { summary: { status: Buffer.compare(nonce, report) === 0 ? 'success' : 'fail' } },
-  }),
+  verify: async ({ nonce, report }) => {
+    const status = Buffer.compare(nonce, report) === 0 ? 'success' : 'fail';
+    return { result: { summary: { status } } as AttestationResult };
+  },
 } as Partial<Cmc> as Cmc;
 
 const tls = { cert: pem, key: pem, ca: pem, cmc, attest: 'mutual' } as const;
