@@ -5,7 +5,8 @@ import { connect, createServer } from '@cmc/attested-tls';
 import { atLeast, atMost, type Figure, median, shown, throughput, timeEach } from './benchmark.ts';
 import { createWorld } from './world.ts';
 
-const WARM_UP = 50;
+/** A server that has run for a while: the compiler of V8 takes so long to settle. */
+const WARM_UP = 1500;
 const ROUNDS = 10;
 const HANDSHAKES = 40;
 const CONCURRENCY = 8;
