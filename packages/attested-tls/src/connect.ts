@@ -1,11 +1,10 @@
-import type { ConnectionOptions } from 'node:tls';
 import type { ClientSocket } from './client-socket.ts';
-import { dial } from './dial.ts';
+import { type DialOptions, dial } from './dial.ts';
 import { type AttestationOptions, resolveAttestation, withoutAttestation } from './options.ts';
 import { clientTlsOptions } from './tls-options.ts';
 
 /** Options of `tls.connect` and of attestation. */
-export interface ConnectOptions extends ConnectionOptions, AttestationOptions {}
+export interface ConnectOptions extends DialOptions, AttestationOptions {}
 
 type SecureConnectListener = () => void;
 

@@ -1,3 +1,4 @@
+import type { TcpNetConnectOpts } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { type AttestedSocket, attestSocket } from './attest-socket.ts';
 import { type ClientSocket, createClientSocket } from './client-socket.ts';
@@ -5,15 +6,29 @@ import { closedError } from './frame-channel.ts';
 import { HandshakeTimer } from './handshake-timer.ts';
 import type { AttestationSettings } from './options.ts';
 
-/** Options of a connection that `node:tls` passes on to `node:net`. */
-export interface DialOptions extends ConnectionOptions {
-  readonly allowHalfOpen?: boolean;
-}
+/** Options of `tls.connect`, with those of `net.connect` that it passes on. */
+export interface DialOptions
+  extends ConnectionOptions,
+    Pick<
+      TcpNetConnectOpts,
+      | 'allowHalfOpen'
+      | 'autoSelectFamily'
+      | 'autoSelectFamilyAttemptTimeout'
+      | 'family'
+      | 'hints'
+      | 'keepAlive'
+      | 'keepAliveInitialDelay'
+      | 'localAddress'
+      | 'localPort'
+      | 'noDelay'
+      | 'signal'
+    > {}
 
 /** Connects, and attests. `options` must come from `clientTlsOptions`. */
 export function dial(options: DialOptions, settings: AttestationSettings): ClientSocket {
   // The inner socket must not end by itself while the outer one has something left to write.
-  const inner = connect({ ...options, allowHalfOpen: true } as ConnectionOptions);
+  const halfOpen: DialOptions = { ...options, allowHalfOpen: true };
+  const inner = connect(halfOpen);
   const attested = attestClient(inner, settings);
   return createClientSocket(inner, attested, options.allowHalfOpen ?? false);
 }

@@ -8,10 +8,13 @@ import type { HandshakeTimer } from './handshake-timer.ts';
 export class OwnDaemon {
   readonly #source: CmcSource | undefined;
   readonly #timer: HandshakeTimer;
+  /** Ends calls: with the handshake, or when one takes too long, which the handshake may yet report. */
+  readonly #calls = new AbortController();
 
   constructor(source: CmcSource | undefined, timer: HandshakeTimer) {
     this.#source = source;
     this.#timer = timer;
+    timer.signal.addEventListener('abort', () => this.#calls.abort(timer.signal.reason));
   }
 
   /**
@@ -24,20 +27,18 @@ export class OwnDaemon {
     invoke: (cmc: Cmc, options: WaitOptions) => Promise<T>,
   ): Promise<T> {
     const { signal, cmcMs, phase } = this.#timer;
-    const controller = new AbortController();
-    const onAbort = (): void => controller.abort(signal.reason);
-    signal.addEventListener('abort', onAbort);
+    const calls = this.#calls;
     const timeout = setTimeout(() => {
       const message = `no answer within ${cmcMs} ms`;
-      controller.abort(new AttestedTlsError('ERR_ATLS_TIMEOUT', message, { phase }));
+      calls.abort(new AttestedTlsError('ERR_ATLS_TIMEOUT', message, { phase }));
     }, cmcMs);
     try {
       signal.throwIfAborted();
-      return await raceAbort(controller.signal, async () => {
+      return await raceAbort(calls.signal, async () => {
         if (this.#source === undefined) throw new Error('no daemon is configured');
         const cmc = await this.#source.get();
-        controller.signal.throwIfAborted();
-        return await invoke(cmc, { signal: controller.signal });
+        calls.signal.throwIfAborted();
+        return await invoke(cmc, { signal: calls.signal });
       });
     } catch (cause) {
       signal.throwIfAborted();
@@ -45,7 +46,6 @@ export class OwnDaemon {
       throw new AttestedTlsError('ERR_ATLS_CMC', message, { cause, phase });
     } finally {
       clearTimeout(timeout);
-      signal.removeEventListener('abort', onAbort);
     }
   }
 }

@@ -157,9 +157,9 @@ describe('closing', () => {
 
   test('stays half open when told so, and delivers what is written then', async () => {
     const { port, next } = await serve();
-    const client = dial(port, { allowHalfOpen: true } as object);
-    const server = (await next()) as AttestedSocket;
-    await outcomeOf(client);
+    const client = dial(port, { allowHalfOpen: true });
+    const [, end] = await Promise.all([outcomeOf(client), next()]);
+    const server = end as AttestedSocket;
     server.allowHalfOpen = true;
     server.end();
     client.resume();
@@ -221,7 +221,7 @@ describe('signal', () => {
     const before = (operation: string): void => {
       if (operation === 'attest') controller.abort();
     };
-    const client = dial(port, { cmc: fakeCmc({ before }), signal: controller.signal } as object);
+    const client = dial(port, { cmc: fakeCmc({ before }), signal: controller.signal });
     expect(codeOf(await outcomeOf(client))).toBe('ABORT_ERR');
     expect(codeOf(await next())).toBe('ERR_ATLS_CLOSED');
   });
@@ -229,7 +229,7 @@ describe('signal', () => {
   test('aborts an attested connection, as with node:tls', async () => {
     const controller = new AbortController();
     const { port } = await serve();
-    const client = dial(port, { signal: controller.signal } as object);
+    const client = dial(port, { signal: controller.signal });
     await outcomeOf(client);
     const failed = once(client, 'error').catch((error) => error);
     controller.abort();

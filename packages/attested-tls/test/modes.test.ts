@@ -119,6 +119,13 @@ test('passes digests that the peer has cached to the daemon that makes the repor
   });
 });
 
+test('exchanges reports of 5 MiB in both directions', async () => {
+  const large = fakeCmc({ padding: 5 * 1024 * 1024 });
+  const { port, next } = await serve({ cmc: large });
+  const ends = await Promise.all([outcomeOf(dial(port, { cmc: large })), next()]);
+  expect(ends.map(codeOf)).toEqual(['connected', 'connected']);
+});
+
 test('sends everything to a peer that lists a cache for a client without certificate', async () => {
   const cmc = fakeCmc();
   const { port, accept, server } = await listenRaw();
