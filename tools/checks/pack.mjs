@@ -19,16 +19,26 @@ const problems = published.flatMap(({ folder, name, manifest }) => {
       .filter((path) => FORBIDDEN.test(path))
       .map((path) => `${name}: the tarball has ${path}`),
     ...(manifest.license === 'Apache-2.0' ? [] : [`${name}: license is ${manifest.license}`]),
-    ...lint(folder, name),
+    ...lint(folder, name, manifest),
   ];
 });
 report('pack', problems);
 
-function lint(folder, name) {
+function lint(folder, name, manifest) {
+  // Files without types, such as a .proto, are no modules.
+  const assets = Object.entries(manifest.exports)
+    .filter(([, target]) => typeof target === 'string' && !target.endsWith('.json'))
+    .map(([subpath]) => subpath.slice(2));
   if (!existsSync(`${root}${folder}/dist/index.js`)) return [`${name}: not built`];
   return [
     ['publint', ['--strict']],
-    ['attw', ['--pack', '--profile', 'esm-only', '--no-emoji', '--format', 'ascii']],
+    [
+      'attw',
+      [
+        ...['--pack', '--profile', 'esm-only', '--no-emoji', '--format', 'ascii'],
+        ...(assets.length === 0 ? [] : ['--exclude-entrypoints', ...assets]),
+      ],
+    ],
   ].flatMap(([tool, args]) => {
     try {
       run(`${root}node_modules/.bin/${tool}`, args, folder);
