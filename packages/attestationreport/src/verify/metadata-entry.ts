@@ -5,7 +5,7 @@ import type { SignedMetadata } from './collect-metadata.ts';
 import { Findings, NOT_REACHED } from './findings.ts';
 import { type MetadataItem, type MetadataTrust, verifyMetadataItem } from './metadata-item.ts';
 import { OMSP_RESPONSE } from './metadata-types.ts';
-import { type Instant, instantOf, parseRfc3339 } from './rfc3339.ts';
+import { type Instant, parseRfc3339 } from './rfc3339.ts';
 import { checkPeriod, checkValidity, notATime } from './validity.ts';
 import type { MetadataVersionStore } from './version-store.ts';
 
@@ -38,9 +38,9 @@ export interface MetadataEntryOptions {
 /** Verifies one item by itself: signatures, validity, and that it is not an older version. */
 export async function verifyEntry(
   signed: SignedMetadata,
-  options: MetadataEntryOptions,
+  options: MetadataEntryOptions & { /** `now` once more. */ readonly instant: Instant },
 ): Promise<MetadataEntry> {
-  const { alg, trust, now, versions } = options;
+  const { alg, trust, now, instant, versions } = options;
   const { metadata, signatures, faults } = await verifyMetadataItem(signed.bytes, {
     digest: `${alg}:${signed.digest}`,
     trust,
@@ -48,7 +48,7 @@ export async function verifyEntry(
   });
   const findings = new Findings();
   for (const { code, details } of faults) findings.fail(code, details);
-  const validityCheck = checkTime(metadata, instantOf(now), findings);
+  const validityCheck = checkTime(metadata, instant, findings);
   if (versions !== undefined && metadata.type !== OMSP_RESPONSE) {
     checkRollback(metadata, versions, findings);
   }

@@ -1,3 +1,5 @@
+import { LruCache } from '../crypto/index.ts';
+
 /** An instant, with the text that result files show for it. */
 export interface Instant {
   /** Nanoseconds since 1970. */
@@ -9,8 +11,22 @@ export interface Instant {
 const RFC3339 =
   /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.(\d{1,9})\d*)?(?:Z|([+-])(\d{2}):(\d{2}))$/;
 
+/** The same few times are in every report of a peer. */
+const MAX_CACHED_INSTANTS = 1024;
+/** Longest text that is kept. */
+const MAX_CACHED_TEXT = 64;
+const instants = new LruCache<string, Instant>(MAX_CACHED_INSTANTS);
+
 /** The instant of an RFC 3339 date and time, or `undefined` when the text is none. */
 export function parseRfc3339(text: string): Instant | undefined {
+  const known = instants.get(text);
+  if (known !== undefined) return known;
+  const instant = parse(text);
+  if (instant !== undefined && text.length <= MAX_CACHED_TEXT) instants.set(text, instant);
+  return instant;
+}
+
+function parse(text: string): Instant | undefined {
   const [, date, time, fraction = '', sign, hours = '00', minutes = '00'] =
     RFC3339.exec(text) ?? [];
   if (date === undefined || time === undefined || hours > '23' || minutes > '59') return undefined;
@@ -23,12 +39,13 @@ export function parseRfc3339(text: string): Instant | undefined {
   const nanoseconds = BigInt(local - offset) * 1_000_000n + BigInt(fraction.padEnd(9, '0'));
   const digits = fraction.replace(/0+$/, '');
   const zone = offset === 0 ? '+0000 UTC' : `${sign}${hours}${minutes} ${sign}${hours}${minutes}`;
-  return { nanoseconds, text: `${date} ${time}${digits === '' ? '' : `.${digits}`} ${zone}` };
+  const shown = `${date} ${time}${digits === '' ? '' : `.${digits}`} ${zone}`;
+  return Object.freeze({ nanoseconds, text: shown });
 }
 
 /** The instant of a `Date`. @throws {RangeError} the date is invalid */
 export function instantOf(date: Date): Instant {
-  const instant = parseRfc3339(date.toISOString());
+  const instant = parse(date.toISOString());
   if (instant === undefined) throw new RangeError(`expected a year below 10000, got ${date}`);
   return instant;
 }

@@ -94,10 +94,11 @@ async function verifyEntries(
   options: VerifyMetadataOptions,
 ): Promise<readonly MetadataEntry[]> {
   const entries: MetadataEntry[] = [];
+  const entryOptions = { ...options, instant: instantOf(options.now) };
   let failures = 0;
   for (const item of items) {
     options.signal?.throwIfAborted();
-    const entry = await verifyEntry(item, options);
+    const entry = await verifyEntry(item, entryOptions);
     entries.push(entry);
     if (entry.findings.failed && ++failures === MAX_FAILED_ITEMS) break;
   }

@@ -41,6 +41,15 @@ describe('parseRfc3339', () => {
     expect(parseRfc3339(text)).toBeUndefined();
   });
 
+  test('gives the same answer again, which nobody can change', () => {
+    const text = '2024-05-06T07:08:09.5+01:00';
+    const first = parseRfc3339(text);
+    expect(parseRfc3339(text)).toEqual(first);
+    expect(Object.isFrozen(first)).toBe(true);
+    expect(parseRfc3339('2024-05-06T07:08:09.5+01:0')).toBeUndefined();
+    expect(parseRfc3339('2024-05-06T07:08:09.5+01:0')).toBeUndefined();
+  });
+
   test('instantOf a date is what its RFC 3339 text says', () => {
     const date = new Date('2026-06-01T12:34:56.789Z');
     expect(instantOf(date)).toEqual(parseRfc3339(date.toISOString()));
