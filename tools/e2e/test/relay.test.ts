@@ -121,6 +121,17 @@ describe('a mirror', () => {
     expectStale(await dial(port, { ...testbed.tls.client, cmc: await daemon('client') }));
   });
 
+  test('R41 that sends back the report of a client, bound to no key, is no server', async () => {
+    const port = await rawServer(testbed, testbed.tls.server, async (peer) => {
+      await peer.receive();
+      peer.send({ attest: 0 });
+      const { report } = await peer.receive();
+      peer.send({ report });
+      await peer.receive();
+    });
+    expectStale(await dial(port, { cmc: await daemon('client'), serialization: 'json' }));
+  });
+
   test('R41 that sends back the report of a server is no client', async () => {
     const { tls } = testbed;
     const server = createServer(
