@@ -73,7 +73,12 @@ describe('the bytes of a report', () => {
     expect(context).toContain(alg);
     const longer = context.replace(alg, '\x78\x07SHA-256');
     // Random bytes of the context could mean something in a replacement text.
-    const bytes = Uint8Array.from(Buffer.from(text.replace(context, () => longer), 'latin1'));
+    const bytes = Uint8Array.from(
+      Buffer.from(
+        text.replace(context, () => longer),
+        'latin1',
+      ),
+    );
     expect(() => decodeCbor(bytes, { canonical: false })).not.toThrow();
     expect(await refuse(cbor, bytes)).toEqual([ErrorCode.UnknownSerialization]);
   });
