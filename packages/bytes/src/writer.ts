@@ -5,7 +5,6 @@ const INITIAL_CAPACITY = 256;
 /** Growing byte buffer; the counterpart of `ByteReader`. */
 export class ByteWriter {
   #bytes = new Uint8Array(INITIAL_CAPACITY);
-  #view = new DataView(this.#bytes.buffer);
   readonly #little: boolean;
   #length = 0;
 
@@ -20,19 +19,19 @@ export class ByteWriter {
 
   u8(value: number): this {
     const at = this.#grow(1, value, 0xff);
-    this.#view.setUint8(at, value);
+    this.#bytes[at] = value;
     return this;
   }
 
   u16(value: number): this {
     const at = this.#grow(2, value, 0xffff);
-    this.#view.setUint16(at, value, this.#little);
+    this.#view().setUint16(at, value, this.#little);
     return this;
   }
 
   u32(value: number): this {
     const at = this.#grow(4, value, 0xffff_ffff);
-    this.#view.setUint32(at, value, this.#little);
+    this.#view().setUint32(at, value, this.#little);
     return this;
   }
 
@@ -41,7 +40,7 @@ export class ByteWriter {
       throw new RangeError(`u64: ${value} is out of range`);
     }
     const at = this.#reserve(8);
-    this.#view.setBigUint64(at, value, this.#little);
+    this.#view().setBigUint64(at, value, this.#little);
     return this;
   }
 
@@ -67,6 +66,10 @@ export class ByteWriter {
     return this.#bytes.slice(0, this.#length);
   }
 
+  #view(): DataView {
+    return new DataView(this.#bytes.buffer);
+  }
+
   #grow(size: number, value: number, max: number): number {
     if (!Number.isInteger(value) || value < 0 || value > max) {
       throw new RangeError(`u${size * 8}: ${value} is out of range`);
@@ -74,7 +77,7 @@ export class ByteWriter {
     return this.#reserve(size);
   }
 
-  /** Makes room and returns where to write; may replace `#bytes` and `#view`. */
+  /** Makes room and returns where to write; may replace `#bytes`. */
   #reserve(size: number): number {
     const at = this.#length;
     const needed = at + size;
@@ -82,7 +85,6 @@ export class ByteWriter {
       const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
       larger.set(this.#bytes.subarray(0, at));
       this.#bytes = larger;
-      this.#view = new DataView(larger.buffer);
     }
     this.#length = needed;
     return at;
