@@ -3,7 +3,7 @@ import { encodeContext, encodeReport } from './codec/index.ts';
 import type { Measurer, PreparedMeasurement, Signer, WaitOptions } from './contract.ts';
 import { digest } from './crypto/index.ts';
 import { signReport } from './sign/index.ts';
-import type { Context, Evidence, UnverifiedReport } from './types/report.ts';
+import type { Context, Evidence } from './types/report.ts';
 import type { Serialization } from './types/serialization.ts';
 import { requireNonce } from './verify/nonce.ts';
 import { REPORT_VERSION } from './verify/read-report.ts';
@@ -44,12 +44,12 @@ export async function generate(options: GenerateOptions): Promise<Uint8Array> {
   if (options.measurers.length === 0) {
     throw new RangeError('measurers: expected at least one, got none');
   }
-  const { serialization = 'cbor', signer } = options;
-  const encoded = encodeReport(await measure(options), serialization);
+  const { signer } = options;
+  const encoded = await measure(options);
   return signer === undefined ? encoded : signReport(encoded, signer);
 }
 
-async function measure(options: GenerateOptions): Promise<UnverifiedReport> {
+async function measure(options: GenerateOptions): Promise<Uint8Array> {
   for (let attempt = 1; ; attempt++) {
     options.signal?.throwIfAborted();
     try {
@@ -60,16 +60,17 @@ async function measure(options: GenerateOptions): Promise<UnverifiedReport> {
   }
 }
 
-async function measureOnce(options: GenerateOptions): Promise<UnverifiedReport> {
+async function measureOnce(options: GenerateOptions): Promise<Uint8Array> {
   const { measurers, serialization = 'cbor', hashAlg = 'SHA-256', name, signal } = options;
   const wait = signal === undefined ? {} : { signal };
   const prepared = await settle(measurers.map((measurer) => measurer.prepare(wait)));
   const context = makeContext(options, prepared);
-  const nonce = digest(hashAlg, encodeContext(context, serialization));
+  const encodedContext = encodeContext(context, serialization);
+  const nonce = digest(hashAlg, encodedContext);
   const evidences = await settle<readonly Evidence[]>(
     prepared.map((measurement) => measurement.measure(nonce, wait)),
   );
-  return {
+  const report = {
     version: REPORT_VERSION,
     type: 'Attestation Report',
     ...(name === undefined ? {} : { name }),
@@ -77,6 +78,7 @@ async function measureOnce(options: GenerateOptions): Promise<UnverifiedReport> 
     evidences: evidences.flat(),
     context,
   };
+  return encodeReport(report, serialization, encodedContext);
 }
 
 function makeContext(options: GenerateOptions, prepared: readonly PreparedMeasurement[]): Context {

@@ -61,9 +61,13 @@ export function writeText(writer: ByteWriter, value: string): void {
 /** Encoded map key. */
 export function encodeKey(key: CborKey): Uint8Array {
   const writer = new ByteWriter();
+  writeKey(writer, key);
+  return writer.finish();
+}
+
+function writeKey(writer: ByteWriter, key: CborKey): void {
   if (typeof key === 'string') writeText(writer, key);
   else writeInteger(writer, key);
-  return writer.finish();
 }
 
 /** Map with its members in the canonical order. @throws {TypeError} `1` and `1n` as keys */
@@ -72,7 +76,16 @@ export function writeMap<V>(
   entries: Iterable<readonly [CborKey, V]>,
   writeValue: (writer: ByteWriter, value: V) => void,
 ): void {
-  const members = Array.from(entries, ([key, value]) => ({ key: encodeKey(key), value }));
+  const keys = new ByteWriter();
+  const ends = Array.from(entries, ([key, value]) => {
+    writeKey(keys, key);
+    return { end: keys.length, value };
+  });
+  const encoded = keys.finish();
+  const members = ends.map(({ end, value }, i) => ({
+    key: encoded.subarray(ends[i - 1]?.end ?? 0, end),
+    value,
+  }));
   members.sort((a, b) => {
     const order = compareBytes(a.key, b.key);
     if (order === 0) throw new TypeError('map: two keys have one encoding');

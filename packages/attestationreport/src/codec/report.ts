@@ -63,7 +63,7 @@ interface EncodedContext {
 
 type WireReport = Omit<UnverifiedReport, 'context'> & { readonly context: EncodedContext };
 
-const encodedContext: Kind<EncodedContext> = {
+const encodedContextKind: Kind<EncodedContext> = {
   zero: undefined,
   isEmpty: () => false,
   readJson(reader) {
@@ -92,7 +92,7 @@ const wireReportSchema = struct<WireReport>('AttestationReport', {
   name: optional(2, text),
   encoding: field(3, mandatory(text)),
   evidences: field(4, nullable(list(evidenceSchema))),
-  context: field(5, encodedContext),
+  context: field(5, encodedContextKind),
 });
 
 /** Value of `encoding` in a report of each serialization. */
@@ -101,12 +101,17 @@ const ENCODINGS: Readonly<Record<Serialization, string>> = Object.freeze({
   cbor: 'cbor',
 });
 
-/** Encoded report. `encoding` is written as the serialization demands. @throws {TypeError | RangeError} */
-export function encodeReport(report: UnverifiedReport, serialization: Serialization): Uint8Array {
-  const context = {
-    context: report.context,
-    encoded: encodeContext(report.context, serialization),
-  };
+/**
+ * Encoded report. `encoding` is written as the serialization demands. `encodedContext` is what
+ * {@link encodeContext} gave for the context of this report, if it has been encoded already.
+ * @throws {TypeError | RangeError}
+ */
+export function encodeReport(
+  report: UnverifiedReport,
+  serialization: Serialization,
+  encodedContext: Uint8Array = encodeContext(report.context, serialization),
+): Uint8Array {
+  const context = { context: report.context, encoded: encodedContext };
   const wire = { ...report, encoding: ENCODINGS[serialization], context };
   return encodeStruct(wireReportSchema, wire, serialization);
 }
