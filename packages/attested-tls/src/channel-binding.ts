@@ -81,10 +81,21 @@ export function reportNonces(
   return { client: nonceOf('client'), server: nonceOf('server') };
 }
 
+/** The same few certificates come again and again. */
+const MAX_KNOWN_KEYS = 256;
+/** Hashes of keys, by the hash of the certificate. */
+const knownKeys = new Map<string, Uint8Array>();
+
 function spkiHash(certificate: Uint8Array | undefined): Uint8Array {
   if (certificate === undefined) return new Uint8Array();
+  const id = peerIdOf(certificate);
+  const known = knownKeys.get(id);
+  if (known !== undefined) return known;
   try {
-    return sha256(parseCertificate(certificate).spki);
+    const hash = sha256(parseCertificate(certificate).spki);
+    if (knownKeys.size === MAX_KNOWN_KEYS) knownKeys.clear();
+    knownKeys.set(id, hash);
+    return hash;
   } catch (cause) {
     throw new AttestedTlsError('ERR_ATLS_TLS', 'a TLS certificate is malformed', { cause });
   }
