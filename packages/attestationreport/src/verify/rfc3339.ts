@@ -1,3 +1,4 @@
+import { decodeUtf8, encodeUtf8 } from '@cmc/bytes';
 import { LruCache } from '../crypto/index.ts';
 
 /** An instant, with the text that result files show for it. */
@@ -21,8 +22,11 @@ const instants = new LruCache<string, Instant>(MAX_CACHED_INSTANTS);
 export function parseRfc3339(text: string): Instant | undefined {
   const known = instants.get(text);
   if (known !== undefined) return known;
-  const instant = parse(text);
-  if (instant !== undefined && text.length <= MAX_CACHED_TEXT) instants.set(text, instant);
+  if (text.length > MAX_CACHED_TEXT) return parse(text);
+  // A copy: part of a longer text keeps all of that in memory, and peers choose how long it is.
+  const copy = decodeUtf8(encodeUtf8(text));
+  const instant = parse(copy);
+  if (instant !== undefined) instants.set(copy, instant);
   return instant;
 }
 

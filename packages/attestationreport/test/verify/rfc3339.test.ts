@@ -1,3 +1,5 @@
+import v8 from 'node:v8';
+import vm from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { instantOf, parseRfc3339 } from '../../src/verify/rfc3339.ts';
 
@@ -48,6 +50,23 @@ describe('parseRfc3339', () => {
     expect(Object.isFrozen(first)).toBe(true);
     expect(parseRfc3339('2024-05-06T07:08:09.5+01:0')).toBeUndefined();
     expect(parseRfc3339('2024-05-06T07:08:09.5+01:0')).toBeUndefined();
+  });
+
+  test('keeps nothing of the text that a time is a part of', () => {
+    v8.setFlagsFromString('--expose-gc');
+    const collect: () => void = vm.runInNewContext('gc');
+    const around = 1_000_000;
+    const read = (i: number): void => {
+      const text = `${'x'.repeat(around)}2025-01-01T00:00:00.${i}Z`;
+      // Reading a character makes one piece of the text, as that of a message is.
+      expect(text.charCodeAt(around)).toBe(0x32);
+      expect(parseRfc3339(text.slice(around))).toBeDefined();
+    };
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    for (let i = 100; i < 150; i++) read(i);
+    collect();
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(10 * around);
   });
 
   test('instantOf a date is what its RFC 3339 text says', () => {
