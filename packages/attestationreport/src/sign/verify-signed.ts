@@ -18,6 +18,21 @@ export interface VerifySignedOptions {
   readonly minimumSigners?: number;
 }
 
+/** So many signers of one item who are not trusted are looked at; the rest is not. */
+export const MAX_UNTRUSTED_SIGNERS = 2;
+
+const NOT_LOOKED_AT: CheckedSignature = Object.freeze({
+  trusted: false,
+  result: {
+    signatureVerification: { status: '' },
+    certChainValidation: {
+      status: 'fail',
+      errorCodes: [ErrorCode.VerifyCertChain],
+      details: 'not looked at: too many others are not trusted',
+    },
+  },
+});
+
 /**
  * Verdict on a JWS (RFC 7515) or COSE_Sign (RFC 9052) item: all of its signatures must verify, by
  * accepted algorithms, with trusted keys. No header can bring in another key, algorithm or rule.
@@ -36,8 +51,16 @@ export async function verifySigned(
   if ('ok' in message) return message;
   const untrusted = message.serialization === 'json' ? 'left out' : 'shown';
   const checked: CheckedSignature[] = [];
+  let strangers = 0;
   for (const signature of message.signatures) {
-    checked.push(await checkSignature(signature, { trust, now, purpose, untrusted }));
+    // The item is refused already. Anybody can make chains that take long to find to be untrusted.
+    if (strangers === MAX_UNTRUSTED_SIGNERS) {
+      checked.push(NOT_LOOKED_AT);
+      continue;
+    }
+    const one = await checkSignature(signature, { trust, now, purpose, untrusted });
+    if (!one.trusted) strangers++;
+    checked.push(one);
   }
   return judgeSignatures(message, checked, minimumSigners);
 }

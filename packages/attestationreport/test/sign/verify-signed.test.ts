@@ -10,6 +10,7 @@ import {
   signReport,
   verifySigned,
 } from '../../src/sign/index.ts';
+import { MAX_UNTRUSTED_SIGNERS } from '../../src/sign/verify-signed.ts';
 import { parseCertificate } from '../../src/x509/index.ts';
 import { createMetadataCa, NOW } from './keys.ts';
 
@@ -49,6 +50,22 @@ describe('verifySigned', () => {
       errorCodes: [80],
     });
   });
+
+  test.each(['json', 'cbor'] as const)(
+    'R46 looks at a few untrusted signers only, however many there are, %s',
+    async (serialization) => {
+      const stranger = createFakeCa({ commonName: 'Fake CA' });
+      const others = await Promise.all(Array.from({ length: 5 }, () => stranger.issue()));
+      const signers = [issued, ...others].map(({ signer }) => signer);
+      const item = await signPayload(payload, signers, serialization);
+      const { ok, signatures } = await verifySigned(item, ca.trusting);
+      expect(ok).toBe(false);
+      const chains = signatures.map(({ certChainValidation }) => certChainValidation);
+      expect(chains.map(({ status }) => status)).toEqual(['success', ...Array(5).fill('fail')]);
+      const untouched = chains.filter(({ details }) => details?.startsWith('not looked at'));
+      expect(untouched).toHaveLength(5 - MAX_UNTRUSTED_SIGNERS);
+    },
+  );
 
   test('leaves its input as it was', async () => {
     for (const serialization of ['json', 'cbor'] as const) {
