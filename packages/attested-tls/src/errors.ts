@@ -19,7 +19,7 @@ export type AttestedTlsErrorCode =
   | 'ERR_ATLS_PEER_REPORTED'
   /** The own daemon could not be reached, was too slow or failed; see `cause`. */
   | 'ERR_ATLS_CMC'
-  /** The `onResult` callback threw; see `cause`. */
+  /** The `onResult` callback threw or rejected; see `cause`. */
   | 'ERR_ATLS_CALLBACK'
   /** `requireBinding` is set and the peer does not offer the key binding. */
   | 'ERR_ATLS_BINDING'

@@ -29,7 +29,7 @@ import {
   MAX_REQUEST_BYTES,
 } from './messages.ts';
 import type { AttestationSettings, PeerInfo } from './options.ts';
-import { OwnDaemon } from './own-daemon.ts';
+import { OwnDaemon, raceAbort } from './own-daemon.ts';
 import { describeForPeer, quotePeerText } from './reasons.ts';
 
 const HEX_DIGEST = /^(?:[0-9a-f]{2}){1,64}$/i;
@@ -187,8 +187,9 @@ async function judge(
   const verifier = { ...verdict.result.verifier, hostname: hostname(), ip: context.ownAddress };
   const result = { ...verdict.result, verifier };
   try {
-    settings.onResult(result, peer);
+    await raceAbort(timer.signal, async () => settings.onResult(result, peer));
   } catch (cause) {
+    timer.signal.throwIfAborted();
     const message = 'the onResult callback refused the peer';
     throw failure(context, 'ERR_ATLS_CALLBACK', message, { cause });
   }

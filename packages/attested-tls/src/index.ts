@@ -22,4 +22,4 @@ export type {
 export { AttestedTlsError } from './errors.ts';
 export type { Attestation } from './handshake.ts';
 export type { AttestationTimeouts } from './handshake-timer.ts';
-export type { AttestationOptions, PeerInfo } from './options.ts';
+export type { AttestationOptions, PeerInfo, ResultListener } from './options.ts';

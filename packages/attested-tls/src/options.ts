@@ -18,6 +18,9 @@ export interface PeerInfo {
   readonly address: string;
 }
 
+/** Gets the verdict on a peer. What it returns does not matter, but that it may be a promise. */
+export type ResultListener = (result: AttestationResult, peer: PeerInfo) => unknown;
+
 /** What attestation adds to the options of `node:tls` and `node:https`. */
 export interface AttestationOptions {
   /** The own daemon, or where it is. Not needed with `attest: 'none'`. */
@@ -37,9 +40,9 @@ export interface AttestationOptions {
   readonly maxFrameBytes?: number | undefined;
   /**
    * Gets the verdict on the peer, whatever it is, before the connection is usable. Throwing in it
-   * refuses the peer.
+   * refuses the peer. What it returns is waited for, until the handshake has to end.
    */
-  readonly onResult?: ((result: AttestationResult, peer: PeerInfo) => void) | undefined;
+  readonly onResult?: ResultListener | undefined;
 }
 
 /** Options of attestation, checked, with defaults. */
@@ -52,7 +55,7 @@ export interface AttestationSettings {
   readonly requireBinding: boolean;
   readonly timeouts: ResolvedTimeouts;
   readonly maxFrameBytes: number;
-  readonly onResult: (result: AttestationResult, peer: PeerInfo) => void;
+  readonly onResult: ResultListener;
 }
 
 const DEFAULT_MAX_FRAME_BYTES = 16 * 1024 * 1024;

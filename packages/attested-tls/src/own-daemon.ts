@@ -51,7 +51,7 @@ export class OwnDaemon {
 }
 
 /** Outcome of `work`, or the reason of `signal`, even if `work` does not heed the signal. */
-function raceAbort<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+export function raceAbort<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     work().then(resolve, reject);

@@ -60,6 +60,15 @@ describe.each(['client', 'server'] as const)('our %s', (ours) => {
     expect(performance.now() - start).toBeLessThan(1000);
   });
 
+  test('has one deadline for everything, also for an onResult that never ends', async () => {
+    const timeouts = { ...quick, totalMs: 600 };
+    const onResult = (): Promise<never> => new Promise(() => {});
+    const { raw, outcome } = await pairWithRaw(ours, { timeouts, onResult });
+    raw.send('request', { attest: MUTUAL });
+    raw.send('response', { report: raw.report() });
+    expect(await outcome).toMatchObject({ code: 'ERR_ATLS_TIMEOUT', phase: 'verify' });
+  });
+
   test.each([
     ['peerCache', 'request'],
     ['attest', 'attest'],

@@ -244,10 +244,15 @@ describe.each(CASES)(
       },
     );
 
-    test('refuses the peer when onResult throws', async () => {
-      const onResult = (): never => {
-        throw new Error('not on the list');
-      };
+    test.each([
+      [
+        'throws',
+        (): never => {
+          throw new Error('not on the list');
+        },
+      ],
+      ['rejects', () => Promise.reject(new Error('not on the list'))],
+    ])('refuses the peer when onResult %s', async (_, onResult) => {
       const { raw, outcome } = await meet({ onResult });
       raw.send('request', { attest: MUTUAL });
       raw.send('response', { report: raw.report() });
