@@ -16,6 +16,8 @@ export async function readAll(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
   socket.resume();
-  if (!socket.destroyed) await once(socket, 'close');
+  // Writing to a server that has just closed is an error, and no news.
+  socket.on('error', () => {});
+  if (!socket.destroyed) await new Promise((resolve) => socket.once('close', resolve));
   return Buffer.concat(chunks);
 }
