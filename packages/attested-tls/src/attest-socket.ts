@@ -19,6 +19,8 @@ export interface AttestSocketOptions {
   readonly role: Role;
   readonly settings: AttestationSettings;
   readonly timer: HandshakeTimer;
+  /** Is told of all memory that messages of the peer take. */
+  readonly onMemory?: (bytes: number) => void;
 }
 
 /**
@@ -28,13 +30,13 @@ export interface AttestSocketOptions {
  */
 export async function attestSocket(
   socket: TLSSocket,
-  { role, settings, timer }: AttestSocketOptions,
+  { role, settings, timer, onMemory }: AttestSocketOptions,
 ): Promise<AttestedSocket> {
   const onError = (error: Error): void => timer.fail(closedError(error));
   const onClose = (): void => timer.fail(closedError());
   socket.on('error', onError);
   socket.on('close', onClose);
-  const channel = new FrameChannel(socket, timer.signal);
+  const channel = new FrameChannel(socket, timer.signal, onMemory);
   const release = (): void => {
     timer.stop();
     channel.release();

@@ -23,6 +23,11 @@ export interface AttestedServerOptions extends AttestationOptions {
    * one that has made no progress for the longest time. Default 256.
    */
   readonly maxUnattested?: number | undefined;
+  /**
+   * Memory for the messages of those peers together. Beyond it the peer whose messages take the most
+   * is dropped. Default 128 MiB.
+   */
+  readonly maxUnattestedBytes?: number | undefined;
 }
 
 /** Options of `tls.createServer` and of attestation. */
@@ -61,7 +66,11 @@ export function createHttpsServer(
   return server;
 }
 
-function tlsOptionsOf({ maxUnattested: _, ...options }: ServerOptions): TlsOptions {
+function tlsOptionsOf({
+  maxUnattested: _,
+  maxUnattestedBytes: _bytes,
+  ...options
+}: ServerOptions): TlsOptions {
   return serverTlsOptions(withoutAttestation(options), options.mtls);
 }
 
@@ -77,6 +86,7 @@ function guard(server: TlsServer, options: AttestedServerOptions): void {
   const serverGuard = new ServerGuard({
     settings,
     maxUnattested: options.maxUnattested,
+    maxUnattestedBytes: options.maxUnattestedBytes,
     onAttested: (socket) => emit('secureConnection', socket),
     onError: (error, socket) => emit('attestationError', error, socket),
   });

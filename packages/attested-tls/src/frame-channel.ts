@@ -24,12 +24,17 @@ interface PendingRead {
 export class FrameChannel {
   readonly #stream: Duplex;
   readonly #signal: AbortSignal;
+  readonly #onMemory: (bytes: number) => void;
   #pending: PendingRead | undefined;
 
-  /** @param signal ends waiting reads and writes with its reason */
-  constructor(stream: Duplex, signal: AbortSignal) {
+  /**
+   * @param signal ends waiting reads and writes with its reason
+   * @param onMemory is told of all memory that messages from the stream take
+   */
+  constructor(stream: Duplex, signal: AbortSignal, onMemory: (bytes: number) => void = () => {}) {
     this.#stream = stream;
     this.#signal = signal;
+    this.#onMemory = onMemory;
     stream.on('readable', this.#onReadable);
     stream.on('end', this.#onEnd);
     signal.addEventListener('abort', this.#onAbort);
@@ -78,7 +83,11 @@ export class FrameChannel {
       // Reading nothing asks for more, and makes an ended stream say so.
       const chunk: Uint8Array | null = this.#stream.read(wanted);
       if (chunk === null || wanted === 0) return;
+      const { length } = pending.bytes;
       append(pending, chunk);
+      this.#onMemory(pending.bytes.length - length);
+      // That may have ended it.
+      if (this.#pending !== pending) return;
       if (pending.have === pending.size) this.#partComplete(pending);
     }
   };
@@ -98,6 +107,7 @@ export class FrameChannel {
     } else {
       const bytes = new Uint8Array(Math.min(size, FIRST_CAPACITY));
       Object.assign(pending, { inBody: true, size, have: 0, bytes });
+      this.#onMemory(bytes.length);
     }
   }
 

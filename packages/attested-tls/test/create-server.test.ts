@@ -96,6 +96,39 @@ describe('peers that are not attested yet', () => {
     first.socket.destroy();
   });
 
+  test('R46 their messages together take no more memory than allowed: the largest has to go', async () => {
+    const MiB = 1024 * 1024;
+    const { server, port, next } = await serve({ maxUnattestedBytes: 8 * MiB });
+    const almost = (size: number): Buffer => {
+      const message = Buffer.alloc(size);
+      message.writeUInt32BE(size);
+      return message;
+    };
+    const peers = [];
+    for (const size of [3 * MiB, 4 * MiB, 3 * MiB]) {
+      const peer = await dialRaw(server);
+      peers.push(peer);
+      peer.send('request', { attest: 0 });
+      await peer.receive('request');
+      peer.write(almost(size));
+      await wait(100);
+    }
+    expect(codeOf(await next())).toBe('ERR_ATLS_LIMIT');
+    expect(peers.map(({ socket }) => socket.closed)).toEqual([false, true, false]);
+    expect(codeOf(await outcomeOf(dial(port)))).toBe('connected');
+    expect(codeOf(await next())).toBe('connected');
+    // Memory is given back: another one has room.
+    peers[0]?.socket.destroy();
+    expect(codeOf(await next())).toBe('ERR_ATLS_CLOSED');
+    const late = await dialRaw(server);
+    late.send('request', { attest: 0 });
+    await late.receive('request');
+    late.write(almost(4 * MiB));
+    await wait(100);
+    expect(late.socket.closed).toBe(false);
+    for (const { socket } of [...peers, late]) socket.destroy();
+  });
+
   test('a slot is free again when its peer is attested, refused or gone', async () => {
     const { port, next, server } = await serve({ maxUnattested: 1 });
     for (let i = 0; i < 3; i++) {
@@ -116,6 +149,8 @@ describe('peers that are not attested yet', () => {
   test.each([0, -1, 1.5, Number.NaN])('refuses a limit of %d', (maxUnattested) => {
     const options = { ...serverIdentity, cmc: fakeCmc(), maxUnattested };
     expect(() => createServer(options)).toThrow(RangeError);
+    const bytes = { ...serverIdentity, cmc: fakeCmc(), maxUnattestedBytes: maxUnattested };
+    expect(() => createServer(bytes)).toThrow(RangeError);
   });
 });
 
