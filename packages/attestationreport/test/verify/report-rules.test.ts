@@ -230,6 +230,22 @@ describe('the signature of a whole report', () => {
     expect(await refuse(cbor, other, { reportRoots })).toEqual([ErrorCode.VerifyAR]);
   });
 
+  test('R11 a signer of metadata signs no reports', async () => {
+    const purposes = [
+      ['codeSigning', false],
+      ['clientAuth', true],
+    ] as const;
+    for (const [usage, accepted] of purposes) {
+      const { signer } = await json.ca.issue({
+        notBefore: new Date('2026-01-01'),
+        notAfter: new Date('2027-01-01'),
+        extendedKeyUsage: [usage],
+      });
+      const report = await json.report({ signer });
+      expect((await json.verify(report, { requireReportSignature: true })).ok).toBe(accepted);
+    }
+  });
+
   test('signatures around signatures are refused', async () => {
     const once = await signReport(await json.report(), json.signer);
     const twice = await signPayload(once, [json.signer], 'json');
