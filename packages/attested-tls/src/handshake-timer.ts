@@ -85,8 +85,10 @@ export class HandshakeTimer {
     this.#onProgress();
     if (phase === 'verify') return;
     const ms = this.#timeouts[`${phase}Ms`];
-    const message = `the peer did not get through phase ${phase} within ${ms} ms`;
-    this.#waiting = this.#failAfter(ms, () => message);
+    this.#waiting = this.#failAfter(
+      ms,
+      () => `the peer did not get through phase ${phase} within ${ms} ms`,
+    );
   }
 
   /** Ends the handshake with `error`, unless it was ended before. */
