@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { addSettingFlags, runProgram, settingsOf } from '@cmc/host';
+import { addSettingFlags, packageVersion, runProgram, settingsOf } from '@cmc/host';
 import { Command } from 'commander';
 import { type CmcdConfig, cmcdConfigSchema } from './config/schema.ts';
 
@@ -22,7 +22,7 @@ Exit codes: 0 stopped, 2 wrong usage or configuration, 3 metadata unavailable.`;
 
 const command = new Command('cmcd')
   .description('Makes and verifies attestation reports for the programs on this computer.')
-  .version(packageVersion())
+  .version(packageVersion(import.meta.url))
   .option('--print-schema', 'print the JSON schema of the config file')
   .addHelpText('after', EXAMPLES);
 
@@ -42,13 +42,4 @@ function withFlagsFirst(config: CmcdConfig, flags: Record<string, unknown>): Cmc
   if (flags['api'] === undefined && flags['cmcAddr'] === undefined) return config;
   const { apis: _, ...others } = config;
   return others;
-}
-
-function packageVersion(): string {
-  const manifest: unknown = JSON.parse(
-    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-  );
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
-    ? String(manifest.version)
-    : '';
 }
