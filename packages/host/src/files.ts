@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { open, readdir, rename, rm } from 'node:fs/promises';
+import { link, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-/** Marks temporary files of {@link writeFileAtomic}; nothing else may end so. */
+/** Marks temporary files of this module; nothing else may end so. */
 const TEMPORARY = '.tmp~';
 
 export interface WriteFileAtomicOptions {
@@ -19,25 +19,28 @@ export async function writeFileAtomic(
   content: Uint8Array | string,
   options: WriteFileAtomicOptions = {},
 ): Promise<void> {
-  const folder = dirname(path);
-  const temporary = join(
-    folder,
-    `.${basename(path)}.${randomBytes(6).toString('hex')}${TEMPORARY}`,
-  );
+  await publish(path, content, options, rename);
+}
+
+/**
+ * As {@link writeFileAtomic}, unless there is such a file: then nothing is written, and the answer
+ * is `false`.
+ */
+export async function createFileAtomic(
+  path: string,
+  content: Uint8Array | string,
+  options: WriteFileAtomicOptions = {},
+): Promise<boolean> {
   try {
-    const file = await open(temporary, 'wx', options.mode ?? 0o600);
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
+    await publish(path, content, options, async (temporary) => {
+      await link(temporary, path);
+      await rm(temporary, { force: true });
+    });
+    return true;
   } catch (error) {
-    await rm(temporary, { force: true });
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
     throw error;
   }
-  await syncFolder(folder);
 }
 
 /** Makes renames and removals in `folder` survive a power failure. */
@@ -50,10 +53,45 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Removes what killed writers left in `folder`. Call at start, before anything writes there. */
-export async function removeTemporaries(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (name.startsWith('.') && name.endsWith(TEMPORARY))
-      await rm(join(folder, name), { force: true });
+/**
+ * Removes what killed writers left in `folder`, of the file `name` only if that is given. A write
+ * that is under way fails with `ENOENT`: call it at start, before anything writes there, or where
+ * no other writer has a right to finish.
+ */
+export async function removeTemporaries(folder: string, name?: string): Promise<void> {
+  const start = name === undefined ? '.' : startOf(name);
+  for (const found of await readdir(folder)) {
+    if (found.startsWith(start) && found.endsWith(TEMPORARY)) {
+      await rm(join(folder, found), { force: true });
+    }
   }
+}
+
+function startOf(name: string): string {
+  return `.${name}.`;
+}
+
+async function publish(
+  path: string,
+  content: Uint8Array | string,
+  { mode = 0o600 }: WriteFileAtomicOptions,
+  put: (temporary: string, path: string) => Promise<void>,
+): Promise<void> {
+  const folder = dirname(path);
+  const unique = randomBytes(6).toString('hex');
+  const temporary = join(folder, `${startOf(basename(path))}${unique}${TEMPORARY}`);
+  try {
+    const file = await open(temporary, 'wx', mode);
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await put(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(folder);
 }

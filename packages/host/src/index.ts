@@ -9,7 +9,7 @@ export {
 } from './connection-settings.ts';
 export { describeError, EXIT, exitCodeOf, UsageError } from './exit.ts';
 export type { WriteFileAtomicOptions } from './files.ts';
-export { removeTemporaries, syncFolder, writeFileAtomic } from './files.ts';
+export { createFileAtomic, removeTemporaries, syncFolder, writeFileAtomic } from './files.ts';
 export type { SettingFlag } from './flags.ts';
 export { settingFlags } from './flags.ts';
 export { parseHostPort } from './host-port.ts';

@@ -1,11 +1,13 @@
 import { type BigIntStats, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import type { Artifact, Component, WaitOptions } from '@cmc/attestationreport';
 import { artifactSchema, decodeStruct, encodeStruct } from '@cmc/attestationreport/codec';
 import { CmcError, equalBytes } from '@cmc/bytes';
+import { removeTemporaries, writeFileAtomic } from '@cmc/host/files';
 import { SoftwareDriverError } from '../errors.ts';
 import { LockTimeout, withFileLock } from '../file/file-lock.ts';
-import { removeUnfinished, replaceFile, unlessMissing } from '../file/write-file.ts';
+import { unlessMissing } from '../file/fs-errors.ts';
 import { EVENT_LOG_TYPE, eventHash, eventKey } from './event.ts';
 
 /** Size of the file of a container log. */
@@ -79,7 +81,8 @@ class FileContainerLog implements ContainerLog {
     hash: Uint8Array,
     options: WaitOptions,
   ): Promise<'appended' | 'known'> {
-    const recover = (): Promise<void> => removeUnfinished(this.#path);
+    const recover = (): Promise<void> =>
+      removeTemporaries(dirname(this.#path), basename(this.#path));
     const lock = { ...options, timeoutMs: LOCK_TIMEOUT_MS, recover };
     try {
       return await withFileLock(`${this.#path}.lock`, lock, async () => {
@@ -92,7 +95,7 @@ class FileContainerLog implements ContainerLog {
           return 'known';
         }
         const bytes = encodeLog({ type: EVENT_LOG_TYPE, index, events: [...events, event] });
-        await replaceFile({ path: this.#path, bytes, mode: 0o644 });
+        await writeFileAtomic(this.#path, bytes, { mode: 0o644 });
         return 'appended';
       });
     } catch (error) {

@@ -1,8 +1,9 @@
 import type { KeyObject } from 'node:crypto';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { createFileAtomic, writeFileAtomic } from '@cmc/host/files';
 import { SoftwareDriverError } from '../errors.ts';
-import { createFile, replaceFile, unlessMissing } from '../file/write-file.ts';
+import { unlessMissing } from '../file/fs-errors.ts';
 import { createSoftwareKey, MAX_PRIVATE_KEY_BYTES, parsePrivateKey } from '../key/software-key.ts';
 
 const MODE = 0o600;
@@ -13,7 +14,7 @@ export async function loadOrCreateKey(path: string): Promise<KeyObject> {
   if (known !== undefined) return known;
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const key = await createAttestationKey();
-  if (await createFile({ path, bytes: encode(key), mode: MODE })) return key;
+  if (await createFileAtomic(path, encode(key), { mode: MODE })) return key;
   // Another process was faster: both use its key.
   return await loadOrCreateKey(path);
 }
@@ -21,7 +22,7 @@ export async function loadOrCreateKey(path: string): Promise<KeyObject> {
 /** Replaces the attestation key in a file by a new one. */
 export async function replaceKey(path: string): Promise<KeyObject> {
   const key = await createAttestationKey();
-  await replaceFile({ path, bytes: encode(key), mode: MODE });
+  await writeFileAtomic(path, encode(key), { mode: MODE });
   return key;
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { lstat, readFile, readlink, symlink, unlink } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WaitOptions } from '@cmc/attestationreport';
-import { hasCode, unlessMissing } from './write-file.ts';
+import { hasCode, unlessMissing } from './fs-errors.ts';
 
 export interface FileLockOptions extends WaitOptions {
   /** How long to wait for the lock. */

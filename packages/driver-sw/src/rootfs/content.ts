@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { SoftwareDriverError } from '../errors.ts';
-import { hasCode } from '../file/write-file.ts';
+import { hasCode } from '../file/fs-errors.ts';
 import type { WalkEntry } from './walk.ts';
 
 const CHUNK_BYTES = 256 * 1024;

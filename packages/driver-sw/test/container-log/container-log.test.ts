@@ -251,7 +251,7 @@ describe('lock', () => {
   test('one whose owner is dead, or that is old, is taken over', async () => {
     const path = await newPath();
     const log = openContainerLog({ path });
-    await writeFile(`${path}.half-written.tmp`, '{"type":');
+    await writeFile(join(path, '..', '.container.log.0123456789ab.tmp~'), '{"type":');
     // The highest process id there can be, hence none.
     await symlink(`${await readlink('/proc/self/ns/pid')}/4194304/1/dead`, `${path}.lock`);
     expect(await log.append(containerEvent('a'))).toBe('appended');
