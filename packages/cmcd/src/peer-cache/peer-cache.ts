@@ -115,7 +115,6 @@ class BoundedPeerCache implements PeerCache {
 
   async replace(peer: string, items: ReadonlyMap<string, Uint8Array>): Promise<void> {
     assertPeerId(peer);
-    for (const [digest, item] of items) assertDigest(digest, item);
     const bytes = sum([...items.values()].map((item) => item.length));
     if (!this.#mayHold(items.size, bytes)) {
       this.#logger.warn(
@@ -128,7 +127,12 @@ class BoundedPeerCache implements PeerCache {
   }
 
   async #replace(peer: string, items: ReadonlyMap<string, Uint8Array>): Promise<void> {
-    const entry = this.#touch(peer) ?? { sizes: new Map<string, number>(), bytes: 0 };
+    const known = this.#touch(peer);
+    // What is there stays as it is: only what is new needs to be looked at.
+    for (const [digest, item] of items) {
+      if (!known?.sizes.has(digest)) assertDigest(digest, item);
+    }
+    const entry = known ?? { sizes: new Map<string, number>(), bytes: 0 };
     this.#peers.set(peer, entry);
     try {
       for (const [digest, item] of items) await this.#add(peer, entry, digest, item);
