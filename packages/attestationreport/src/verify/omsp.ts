@@ -28,11 +28,12 @@ export function checkRevocation(options: {
       else manifest.findings.note(NO_SERVER);
       continue;
     }
-    const response = verified
+    const [response, second] = verified
       .filter(({ metadata }) => metadata.server === omspServer)
       .flatMap(({ metadata }) => metadata.responses ?? [])
-      .find(({ manifestHash }) => manifestHash.toLowerCase() === manifest.digest);
+      .filter(({ manifestHash }) => manifestHash.toLowerCase() === manifest.digest);
     if (response === undefined) refuse(manifest, `no verified response of ${omspServer} names it`);
+    else if (second !== undefined) refuse(manifest, `${omspServer} names it more than once`);
     else record(manifest, response, now);
   }
 }

@@ -37,9 +37,9 @@ describe('revocation', () => {
   const server = 'https://omsp.test';
   const fresh = { producedAt: '2026-05-31T00:00:00Z', thisUpdate: '2026-05-31T00:00:00Z' };
 
-  /** A report with one manifest that names the server, and the server's answer about it. */
+  /** A report with one manifest that names the server, and the server's answers about it. */
   async function report(
-    answer: Record<string, string> | undefined,
+    answer: Record<string, string> | readonly Record<string, string>[] = [],
     response: Partial<Metadata> = {},
     changes: Partial<Metadata> = { omspServer: server },
   ): Promise<Uint8Array> {
@@ -47,17 +47,9 @@ describe('revocation', () => {
       ...manifestOf('rtm', 'rtm', [containerReference()]),
       ...changes,
     });
-    const responses =
-      answer === undefined
-        ? []
-        : [
-            {
-              manifestHash: digestOf(app),
-              status: 'good',
-              thisUpdate: fresh.thisUpdate,
-              ...answer,
-            },
-          ];
+    const manifestHash = digestOf(app);
+    const good = { manifestHash, status: 'good', thisUpdate: fresh.thisUpdate };
+    const responses = [answer].flat().map((each) => ({ ...good, ...each }));
     return scene.report({
       metadata: [
         imageDescription(['rtm']),
@@ -97,6 +89,18 @@ describe('revocation', () => {
       revocationReason: revoked.revocationReason,
     });
     expect((await scene.verify(await report(revoked))).ok).toBe(true);
+  });
+
+  test('R36 refuses a manifest about which the server says two things', async () => {
+    for (const answers of [
+      [{}, { status: 'revoked' }],
+      [{}, {}],
+    ]) {
+      const { result } = await refuse(await report(answers), options);
+      expect(result.metadata.manifestResults?.[0]?.omspStatus?.errorCodes).toEqual([
+        ErrorCode.ManifestRevocationUnknown,
+      ]);
+    }
   });
 
   test('R36 refuses a manifest of unknown status, and statuses that do not exist', async () => {
