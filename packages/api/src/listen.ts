@@ -53,6 +53,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   server.maxConnections = maxConnections;
   server.on('drop', () => logger.warn({ maxConnections }, 'connection refused: too many'));
   await (address.kind === 'unix' ? listenUnix(server, address.path) : listenTcp(server, address));
+  // The kernel may refuse to accept a connection, when there are no more file descriptors.
+  server.on('error', (error) => logger.warn({ error }, 'cannot accept a connection'));
   return {
     address: formatAddress(boundAddress(server, address)),
     stop: () => void server.close(),

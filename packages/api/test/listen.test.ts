@@ -146,3 +146,16 @@ describe('TCP', () => {
     for (const socket of sockets) socket.destroy();
   });
 });
+
+test('a connection that the kernel cannot give out ends nothing', async () => {
+  const listening = vi.spyOn(Server.prototype, 'listen');
+  const listener = await start('127.0.0.1:0');
+  const server = listening.mock.contexts.at(-1) as Server;
+  listening.mockRestore();
+  // What Node makes of a failed accept; without file descriptors nothing else of this test works.
+  server.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }));
+  const [, port] = listener.address.split(':');
+  const socket = connect(Number(port), '127.0.0.1');
+  await once(socket, 'connect');
+  socket.destroy();
+});
