@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -184,6 +185,13 @@ describe('peer cache on disk', () => {
     symlinkSync(outside, join(directory, PEER, digestOf(secret)));
     const cache = await openPeerCache({ directory });
     expect(cache.size.items).toBe(0);
+    expect(await cache.read(PEER)).toStrictEqual(new Map());
+
+    // Not one that comes later either, in place of what was there.
+    await cache.replace(PEER, items(secret));
+    const file = join(directory, PEER, digestOf(secret));
+    rmSync(file);
+    symlinkSync(outside, file);
     expect(await cache.read(PEER)).toStrictEqual(new Map());
   });
 
