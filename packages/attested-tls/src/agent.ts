@@ -38,6 +38,6 @@ export class Agent extends HttpsAgent {
   /** Closes what is not in use, and the connection to the daemon. */
   override destroy(): void {
     super.destroy();
-    void this.#settings.cmc?.close();
+    this.#settings.cmc?.close();
   }
 }

@@ -67,6 +67,18 @@ describe.each(['client', 'server'] as const)('our %s', (ours) => {
     expect(performance.now() - start).toBeLessThan(500);
   });
 
+  test('lets a refused peer that reads late have the reason, whatever it sent meanwhile', async () => {
+    const { raw, outcome } = await pairWithRaw(ours);
+    raw.socket.pause();
+    raw.send('request', { attest: 3 });
+    raw.write(Buffer.alloc(4 * 1024 * 1024));
+    expect(codeOf(await outcome)).toBe('ERR_ATLS_MODE_MISMATCH');
+    await wait(1300);
+    raw.socket.resume();
+    await raw.receive('request');
+    expect((await raw.receive('complete'))?.error).toMatch(/^ERR_ATLS_MODE_MISMATCH/);
+  });
+
   test.each([
     ['a Request', { maxFrameBytes: 8 }, 'request'],
     ['a Response that must carry no report', { attest: ours }, 'response'],
