@@ -7,7 +7,7 @@ import { createNonce } from '@cmc/attestationreport';
 import { atLeast, type Figure, throughput } from './benchmark.ts';
 import { createWorld } from './world.ts';
 
-const WARM_UP = 100;
+const WARM_UP = 1000;
 const PAIRS = 1500;
 const CONCURRENCY = 8;
 
