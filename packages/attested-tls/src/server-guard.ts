@@ -11,6 +11,8 @@ const DEFAULT_MAX_UNATTESTED_BYTES = 128 * 1024 * 1024;
 /** One connection on the way. */
 interface Candidate {
   readonly timer: HandshakeTimer;
+  /** Listens to its end. Taken off when it is attested, or all of this would live on with it. */
+  readonly onClose: () => void;
   /** Memory that its messages take. */
   bytes: number;
 }
@@ -56,12 +58,13 @@ export class ServerGuard {
       // One that is closed already must not come back.
       if (this.#unattested.delete(transport)) this.#unattested.set(transport, candidate);
     });
-    const candidate: Candidate = { timer, bytes: 0 };
-    this.#unattested.set(transport, candidate);
-    transport.once('close', () => {
+    const onClose = (): void => {
       timer.stop();
       this.#forget(transport);
-    });
+    };
+    const candidate: Candidate = { timer, onClose, bytes: 0 };
+    this.#unattested.set(transport, candidate);
+    transport.once('close', onClose);
     timer.enter('tls');
     timer.signal.addEventListener('abort', () => {
       // Later phases tell the peer why, and close.
@@ -119,8 +122,11 @@ export class ServerGuard {
   }
 
   #forget(transport: Duplex): void {
-    this.#bytes -= this.#unattested.get(transport)?.bytes ?? 0;
+    const candidate = this.#unattested.get(transport);
+    if (candidate === undefined) return;
     this.#unattested.delete(transport);
+    this.#bytes -= candidate.bytes;
+    transport.off('close', candidate.onClose);
   }
 }
 

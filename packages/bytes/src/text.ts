@@ -1,8 +1,8 @@
 import { DecodeError } from './errors.ts';
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const utf8 = new TextEncoder();
+const HEX_DIGITS = utf8.encode('0123456789abcdef');
 const LETTERS_AND_DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 const STANDARD = utf8.encode(`${LETTERS_AND_DIGITS}+/`);
 const URL_SAFE = utf8.encode(`${LETTERS_AND_DIGITS}-_`);
@@ -16,9 +16,14 @@ const UNUSED_BITS = [0, 0, 0xffff, 0xff];
 
 /** Lower-case hex of `bytes`. */
 export function toHex(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += HEX[byte];
-  return text;
+  const digits = new Uint8Array(2 * bytes.length);
+  let at = 0;
+  for (const byte of bytes) {
+    digits[at++] = HEX_DIGITS[byte >> 4] ?? 0;
+    digits[at++] = HEX_DIGITS[byte & 0x0f] ?? 0;
+  }
+  // Not by appending: the pieces would stay in memory for as long as the text.
+  return strictUtf8.decode(digits);
 }
 
 /** Bytes of a hex string of either case. @throws {DecodeError} odd length or another character. */
