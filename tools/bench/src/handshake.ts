@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import type { AddressInfo, Server } from 'node:net';
 import * as tls from 'node:tls';
 import { connect, createServer } from '@cmc/attested-tls';
 import { atLeast, atMost, type Figure, median, shown, throughput, timeEach } from './benchmark.ts';
+import { listen, tlsOptionsOf } from './mutual-tls.ts';
 import { createWorld } from './world.ts';
 
 /** A server that has run for a while: the compiler of V8 takes so long to settle. */
@@ -15,20 +15,7 @@ const MANY = 400;
 /** Full mutual handshakes on loopback, both ends in this process: plain TLS and attested TLS. */
 export async function handshake(folder: string): Promise<readonly Figure[]> {
   const world = await createWorld(folder);
-  const { server, client, caPem: ca } = world;
-  const options = {
-    ca,
-    requestCert: true,
-    rejectUnauthorized: true,
-    minVersion: 'TLSv1.3',
-  } as const;
-  const serverOptions = { ...options, cert: server.chainPem, key: server.privateKeyPem };
-  // One context for all connections, in both: making one costs 1.5 ms.
-  const secureContext = tls.createSecureContext({
-    ca,
-    cert: client.chainPem,
-    key: client.privateKeyPem,
-  });
+  const { serverOptions, where } = tlsOptionsOf(world);
 
   const plain = tls.createServer(serverOptions, (socket) => socket.on('error', () => {}));
   const attested = createServer(
@@ -38,12 +25,6 @@ export async function handshake(folder: string): Promise<readonly Figure[]> {
   const plainPort = await listen(plain);
   const attestedPort = await listen(attested);
   const cmc = await world.createCmc();
-  const where = {
-    host: '127.0.0.1',
-    servername: 'localhost',
-    secureContext,
-    minVersion: 'TLSv1.3',
-  } as const;
   const runPlain = (): Promise<void> => opened(tls.connect({ ...where, port: plainPort }));
   const runAttested = (): Promise<void> =>
     opened(connect({ ...where, port: attestedPort, cmc, attest: 'mutual' }));
@@ -108,10 +89,4 @@ async function exchangeFrames(socket: tls.TLSSocket): Promise<void> {
 async function opened(socket: NodeJS.EventEmitter & { destroy(): unknown }): Promise<void> {
   await once(socket, 'secureConnect');
   socket.destroy();
-}
-
-async function listen(server: Server): Promise<number> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
 }

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import type { AddressInfo, Server } from 'node:net';
+import type { Server } from 'node:net';
 import * as tls from 'node:tls';
 import { connect, createServer } from '@cmc/attested-tls';
 import { atMost, type Figure, shown } from './benchmark.ts';
+import { listen, tlsOptionsOf } from './mutual-tls.ts';
 import { createWorld } from './world.ts';
 
 const CONNECTIONS = 400;
@@ -14,27 +15,9 @@ const SETTLE_MS = 1500;
  */
 export async function idleConnection(folder: string): Promise<readonly Figure[]> {
   const world = await createWorld(folder);
-  const { server, client, caPem: ca } = world;
-  const options = {
-    ca,
-    requestCert: true,
-    rejectUnauthorized: true,
-    minVersion: 'TLSv1.3',
-  } as const;
-  const serverOptions = { ...options, cert: server.chainPem, key: server.privateKeyPem };
-  const secureContext = tls.createSecureContext({
-    ca,
-    cert: client.chainPem,
-    key: client.privateKeyPem,
-  });
+  const { serverOptions, where } = tlsOptionsOf(world);
   const serverCmc = await world.createCmc();
   const cmc = await world.createCmc();
-  const where = {
-    host: '127.0.0.1',
-    servername: 'localhost',
-    secureContext,
-    minVersion: 'TLSv1.3',
-  } as const;
 
   const attestedServer = createServer({ ...serverOptions, cmc: serverCmc, attest: 'mutual' });
   const attestedPort = await listen(attestedServer);
@@ -86,10 +69,4 @@ async function usedMemory(): Promise<number> {
   if (globalThis.gc === undefined) throw new Error('run with --expose-gc');
   for (let i = 0; i < 3; i++) globalThis.gc();
   return process.memoryUsage.rss();
-}
-
-async function listen(server: Server): Promise<number> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
 }
