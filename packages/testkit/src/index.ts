@@ -37,4 +37,5 @@ export type {
 export { createFakeKey, createFakeKeySync, fakeSigner, spkiOf } from './fake-key.ts';
 export type { FuzzOptions } from './fuzz.ts';
 export { fuzzDecoder, runFuzz } from './fuzz.ts';
+export { encodePss } from './pss.ts';
 export { vectorsDir } from './vectors.ts';
