@@ -79,7 +79,8 @@ function closure(name, seen = new Set()) {
   const entry = published.find((candidate) => candidate.name === name);
   if (entry === undefined || seen.has(name)) return [...seen];
   seen.add(name);
-  for (const dependency of Object.keys(entry.manifest.dependencies ?? {}))
+  const { dependencies, optionalDependencies } = entry.manifest;
+  for (const dependency of Object.keys({ ...dependencies, ...optionalDependencies }))
     closure(dependency, seen);
   return [...seen];
 }

@@ -1,18 +1,22 @@
 // Every published package: the tarball holds what it should, publint and attw find nothing.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { published, report, root } from './workspace.mjs';
 
 const REQUIRED = ['README.md', 'LICENSE', 'package.json', 'dist/index.js', 'dist/index.d.ts'];
 const FORBIDDEN =
   /\.tsbuildinfo$|^test\/|\.test\.|\.fuzz\.|^node_modules\/|(^|\/)\.env|\.(key|pem)$/;
 
+/** For packages with an addon: what `npm run native` makes. */
+const TARGETS = ['linux-x64', 'linux-arm64'];
+
 const problems = published.flatMap(({ folder, name, manifest }) => {
   const [{ files }] = JSON.parse(run('npm', ['pack', '--dry-run', '--json'], folder));
   const paths = files.map(({ path }) => path);
   const targets = Object.values(manifest.bin ?? {}).map((path) => path.replace(/^\.\//, ''));
   return [
-    ...[...REQUIRED, ...targets]
+    ...[...REQUIRED, ...targets, ...addonsOf(folder)]
       .filter((path) => !paths.includes(path))
       .map((path) => `${name}: the tarball lacks ${path}`),
     ...paths
@@ -23,6 +27,11 @@ const problems = published.flatMap(({ folder, name, manifest }) => {
   ];
 });
 report('pack', problems);
+
+function addonsOf(folder) {
+  if (!existsSync(`${root}${folder}/addon`)) return [];
+  return TARGETS.map((target) => `prebuilds/${target}/${basename(folder)}.node`);
+}
 
 function lint(folder, name, manifest) {
   // Files without types, such as a .proto, are no modules.

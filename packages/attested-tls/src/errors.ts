@@ -19,6 +19,8 @@ export type AttestedTlsErrorCode =
   | 'ERR_ATLS_PEER_REPORTED'
   /** The own daemon could not be reached, was too slow or failed; see `cause`. */
   | 'ERR_ATLS_CMC'
+  /** The daemon's TLS key cannot be used; see `cause`. */
+  | 'ERR_ATLS_KEY'
   /** The `onResult` callback threw or rejected; see `cause`. */
   | 'ERR_ATLS_CALLBACK'
   /** `requireBinding` is set and the peer does not offer the key binding. */

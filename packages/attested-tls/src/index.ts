@@ -14,6 +14,8 @@ export type {
   ServerOptions,
 } from './create-server.ts';
 export { createHttpsServer, createServer } from './create-server.ts';
+export type { DaemonKey, DaemonKeyOptions } from './daemon-key.ts';
+export { openDaemonKey } from './daemon-key.ts';
 export type {
   AttestedTlsErrorCode,
   AttestedTlsErrorOptions,

@@ -1,0 +1,153 @@
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { createServer as createHttpsServer, request } from 'node:https';
+import { Worker } from 'node:worker_threads';
+import { createFakeCa, type FakeKeyAlgorithm } from '@cmc/testkit';
+import { openRemoteKeys } from '@cmc/tls-remote-key';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type DaemonKey, openDaemonKey } from '../src/index.ts';
+import { codeOf, dial, outcomeOf, serve } from './support/ends.ts';
+
+const KEY_ID = '0b1c5a3e-7f7d-4ab8-9a70-1d2f3c4b5a69';
+
+function addonIsMissing(): boolean {
+  try {
+    openRemoteKeys();
+    return false;
+  } catch (error) {
+    if (process.env['CI'] !== undefined) throw error;
+    console.warn(`skipped, the addon of @cmc/tls-remote-key is missing (npm run native): ${error}`);
+    return true;
+  }
+}
+
+const ca = createFakeCa({ commonName: 'CA of daemons' });
+
+interface KeyDaemon {
+  readonly cmc: { readonly api: 'socket'; readonly address: string };
+  signatures(): Promise<number>;
+  stop(): Promise<unknown>;
+}
+
+async function startDaemon(
+  algorithm: FakeKeyAlgorithm = 'EC256',
+  data: { readonly delayMs?: number } = {},
+): Promise<KeyDaemon> {
+  const issued = await ca.issue({
+    commonName: 'server',
+    dnsNames: ['localhost'],
+    ipAddresses: ['127.0.0.1'],
+    keyAlgorithm: algorithm,
+  });
+  const worker = new Worker(new URL('./support/key-daemon.mjs', import.meta.url), {
+    workerData: {
+      // A thread cannot set the mode of a Unix socket.
+      address: 'tcp://127.0.0.1:0',
+      keyId: KEY_ID,
+      pem: issued.privateKeyPem,
+      chain: [Buffer.from(issued.certificatePem)],
+      delayMs: 0,
+      ...data,
+    },
+    execArgv: [],
+  });
+  const stop = (): Promise<unknown> => worker.terminate();
+  onTestFinished(async () => {
+    await stop();
+  });
+  const [address] = await once(worker, 'message');
+  return {
+    cmc: { api: 'socket', address },
+    stop,
+    async signatures() {
+      worker.postMessage('count');
+      const [count] = await once(worker, 'message');
+      return count;
+    },
+  };
+}
+
+async function open(
+  daemon: KeyDaemon,
+  options: Partial<Parameters<typeof openDaemonKey>[0]> = {},
+): Promise<DaemonKey> {
+  const key = await openDaemonKey({ cmc: daemon.cmc, keyId: KEY_ID, ...options });
+  onTestFinished(() => key.close());
+  return key;
+}
+
+describe.skipIf(addonIsMissing())('a TLS key of the daemon', () => {
+  test('identifies the server of an attested connection, and signs once for it', async () => {
+    const daemon = await startDaemon();
+    const key = await open(daemon);
+    const { port, next } = await serve({ ...key.tls });
+    const client = dial(port, { ca: ca.pem });
+    const [clientEnd, serverEnd] = await Promise.all([outcomeOf(client), next()]);
+    expect([codeOf(clientEnd), codeOf(serverEnd)]).toEqual(['connected', 'connected']);
+    expect(client.attestation).toMatchObject({ keyBinding: 'spki-v1' });
+    expect(await daemon.signatures()).toBe(1);
+  });
+
+  test('works for a stock https server, too', async () => {
+    const key = await open(await startDaemon('EC256'));
+    const server = createHttpsServer({ ...key.tls }, (_request, response) => response.end('hello'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const asked = request({ host: '127.0.0.1', port, ca: ca.pem, agent: false }).end();
+    const [response] = await once(asked, 'response');
+    const [body] = await once(response, 'data');
+    expect(String(body)).toBe('hello');
+    server.close();
+  });
+
+  test('whose daemon is gone fails the handshake, quickly and again and again', async () => {
+    const daemon = await startDaemon();
+    const key = await open(daemon, { timeoutMs: 1000, pauseMs: 60_000 });
+    const { port } = await serve({ ...key.tls });
+    await daemon.stop();
+    const begin = performance.now();
+    for (let i = 0; i < 3; i++) {
+      expect(codeOf(await outcomeOf(dial(port, { ca: ca.pem })))).not.toBe('connected');
+    }
+    expect(performance.now() - begin).toBeLessThan(2500);
+  });
+
+  test('that was closed signs no more, and can be opened again', async () => {
+    const daemon = await startDaemon();
+    const first = await open(daemon);
+    const { port } = await serve({ ...first.tls });
+    await first.close();
+    expect(codeOf(await outcomeOf(dial(port, { ca: ca.pem })))).not.toBe('connected');
+    const again = await open(daemon);
+    const server = await serve({ ...again.tls });
+    const client = dial(server.port, { ca: ca.pem });
+    expect(codeOf(await outcomeOf(client))).toBe('connected');
+  });
+
+  test('that the daemon does not have is ERR_ATLS_CMC', async () => {
+    const daemon = await startDaemon();
+    await expect(open(daemon, { keyId: 'another' })).rejects.toMatchObject({
+      code: 'ERR_ATLS_CMC',
+    });
+  });
+
+  test('that is RSA is refused when it is opened: the daemon does not sign with PSS', async () => {
+    const daemon = await startDaemon('RSA2048');
+    await expect(open(daemon)).rejects.toMatchObject({ code: 'ERR_ATLS_KEY' });
+  });
+
+  test('opened twice on one thread is ERR_ATLS_KEY', async () => {
+    const daemon = await startDaemon();
+    await open(daemon);
+    await expect(open(daemon)).rejects.toMatchObject({ code: 'ERR_ATLS_KEY' });
+  });
+
+  test('of no daemon is ERR_ATLS_CMC', async () => {
+    const cmc = { api: 'socket', address: 'unix:///nowhere/cmcd.sock' } as const;
+    expect(existsSync('/nowhere')).toBe(false);
+    await expect(openDaemonKey({ cmc, keyId: KEY_ID })).rejects.toMatchObject({
+      code: 'ERR_ATLS_CMC',
+    });
+  });
+});
