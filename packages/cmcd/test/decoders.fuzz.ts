@@ -1,22 +1,10 @@
 import { decodeUtf8, encodeUtf8, fromHex } from '@cmc/bytes';
-import { createFakeKey, fakeSigner, fuzzDecoder } from '@cmc/testkit';
+import { fuzzDecoder } from '@cmc/testkit';
 import { describe } from 'vitest';
-import {
-  createCertificateRequest,
-  parseCertificateRequest,
-} from '../src/keys/certificate-request.ts';
 import { splitBlob } from '../src/metadata/blob.ts';
 import { parseListing } from '../src/metadata/listing.ts';
 
-const subject = { commonName: 'localhost', dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] };
-const requests = await Promise.all(
-  (['EC256', 'RSA2048'] as const).map(async (algorithm) =>
-    createCertificateRequest(fakeSigner(await createFakeKey(algorithm), []), subject),
-  ),
-);
-
 describe('hostile input', () => {
-  fuzzDecoder({ name: 'certificate request', seeds: requests, decode: parseCertificateRequest });
   fuzzDecoder({
     name: 'blob of metadata',
     seeds: [

@@ -1,6 +1,8 @@
 import { Tag } from '@cmc/attestationreport/x509';
 import { concatBytes, encodeUtf8 } from '@cmc/bytes';
 
+const ENUMERATED = 0x0a;
+
 /** Identifier octet of the constructed context-specific tag `[number]`. */
 export function contextTag(number: number): number {
   return 0xa0 | number;
@@ -50,9 +52,26 @@ export function derSmallInteger(value: number): Uint8Array {
   return der(Tag.Integer, Uint8Array.of(value));
 }
 
-/** BIT STRING of whole bytes. */
-export function derBitString(bytes: Uint8Array): Uint8Array {
-  return der(Tag.BitString, new Uint8Array(1), bytes);
+/** ENUMERATED from 0 to 127. */
+export function derEnumerated(value: number): Uint8Array {
+  return der(ENUMERATED, Uint8Array.of(value));
+}
+
+/** BIT STRING; the last byte may have unused bits. */
+export function derBitString(bytes: Uint8Array, unusedBits = 0): Uint8Array {
+  return der(Tag.BitString, Uint8Array.of(unusedBits), bytes);
+}
+
+export function derTrue(): Uint8Array {
+  return der(Tag.Boolean, Uint8Array.of(0xff));
+}
+
+/** UTCTime until 2049, GeneralizedTime afterwards: RFC 5280, section 4.1.2.5. */
+export function derTime(date: Date): Uint8Array {
+  const digits = date.toISOString().replace(/[-:T]|\.\d+/g, '');
+  return date.getUTCFullYear() < 2050
+    ? der(Tag.UtcTime, encodeUtf8(digits.slice(2)))
+    : der(Tag.GeneralizedTime, encodeUtf8(digits));
 }
 
 export function derOctetString(bytes: Uint8Array): Uint8Array {

@@ -12,6 +12,7 @@ import { CmcError } from '@cmc/bytes';
  * - `ERR_EST_PENDING`: the server wants to be asked again later (202).
  * - `ERR_EST_PROTOCOL`: the answer is not what RFC 7030 or its CMC extensions say.
  * - `ERR_EST_LIMIT`: the answer is longer than what is accepted.
+ * - `ERR_EST_CA`: the key or certificate of an authority is not one that may issue now.
  * - `ERR_EST_DECRYPT`: encrypted data does not open with this key, or was changed.
  */
 export type EstErrorCode =
@@ -23,6 +24,7 @@ export type EstErrorCode =
   | 'ERR_EST_PENDING'
   | 'ERR_EST_PROTOCOL'
   | 'ERR_EST_LIMIT'
+  | 'ERR_EST_CA'
   | 'ERR_EST_DECRYPT';
 
 export interface EstErrorOptions extends ErrorOptions {

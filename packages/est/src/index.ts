@@ -8,7 +8,7 @@ export { AttributeOid, MAX_CSR_BYTES, parseCsr, verifyCsr } from './certificatio
 export { decodeCertsOnly, encodeCertsOnly, MAX_CERTIFICATES } from './certs-only.ts';
 export type { EstClient } from './client.ts';
 export { createEstClient } from './client.ts';
-export type { CreateCsrOptions, CsrSubject } from './create-csr.ts';
+export type { CreateCsrOptions } from './create-csr.ts';
 export { createCsr } from './create-csr.ts';
 export type { CsrAttribute } from './csr-attributes.ts';
 export { decodeCsrAttributes, encodeCsrAttributes } from './csr-attributes.ts';
@@ -33,6 +33,20 @@ export type { EstErrorCode, EstErrorOptions } from './errors.ts';
 export { EstError } from './errors.ts';
 export type { EstClientCertificate, EstClientOptions } from './est-connection.ts';
 export { DEFAULT_TIMEOUT_MS, MAX_RESPONSE_BYTES } from './est-connection.ts';
+export type {
+  CertificateProfile,
+  IssueCertificateOptions,
+  IssuedCertificate,
+} from './issue-certificate.ts';
+export {
+  DEFAULT_BACKDATE_MS,
+  issueCertificate,
+  issueRoot,
+  KeyPurpose,
+  readAuthority,
+} from './issue-certificate.ts';
+export type { IssueCrlOptions, RevocationReasonName, RevokedCertificate } from './issue-crl.ts';
+export { issueCrl, RevocationReason } from './issue-crl.ts';
 export type { MediaType } from './media-type.ts';
 export { MEDIA_TYPE, parseMediaType } from './media-type.ts';
 export type { EncodedBody, Part } from './multipart.ts';
@@ -43,3 +57,7 @@ export {
   MAX_PARTS,
 } from './multipart.ts';
 export type { MessageFormat } from './multipart-message.ts';
+export { ipOctets, ipText, isDnsName, normalName } from './names.ts';
+export { ecdsaToDer } from './sign-tbs.ts';
+export type { CsrSubject } from './subject.ts';
+export { encodeSubject } from './subject.ts';

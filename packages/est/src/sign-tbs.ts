@@ -64,17 +64,18 @@ export interface TbsSignature {
   readonly signature: Uint8Array;
 }
 
+/** The AlgorithmIdentifier, DER, of the signatures that `signer` makes when no other is asked for. */
+export function signatureIdentifier(signer: Signer): Uint8Array {
+  return SCHEMES[algorithmOf(signer, undefined)].identifier;
+}
+
 /** Signs what is "to be signed" of a certificate or a request. */
 export async function signTbs(
   tbs: Uint8Array,
   signer: Signer,
   options: WaitOptions & { readonly algorithm?: SignatureAlgorithm },
 ): Promise<TbsSignature> {
-  const algorithm = options.algorithm ?? signer.algorithms[0];
-  if (algorithm === undefined || !signer.algorithms.includes(algorithm)) {
-    const able = signer.algorithms.join(', ') || 'nothing';
-    throw new TypeError(`algorithm: the signer can do ${able}, got ${algorithm ?? 'none'}`);
-  }
+  const algorithm = algorithmOf(signer, options.algorithm);
   const { hash, identifier, isEcdsa } = SCHEMES[algorithm];
   const digest = (): Uint8Array => new Uint8Array(createHash(hash).update(tbs).digest());
   const raw =
@@ -84,8 +85,15 @@ export async function signTbs(
   return { identifier, signature: isEcdsa === true ? ecdsaToDer(raw) : raw };
 }
 
+function algorithmOf(signer: Signer, wanted: SignatureAlgorithm | undefined): SignatureAlgorithm {
+  const algorithm = wanted ?? signer.algorithms[0];
+  if (algorithm !== undefined && signer.algorithms.includes(algorithm)) return algorithm;
+  const able = signer.algorithms.join(', ') || 'nothing';
+  throw new TypeError(`algorithm: the signer can do ${able}, got ${algorithm ?? 'none'}`);
+}
+
 /** ECDSA-Sig-Value (RFC 3279, section 2.2.3) of `r || s`. */
-function ecdsaToDer(signature: Uint8Array): Uint8Array {
+export function ecdsaToDer(signature: Uint8Array): Uint8Array {
   const half = signature.length / 2;
   return derSequence(
     derUnsigned(signature.subarray(0, half)),

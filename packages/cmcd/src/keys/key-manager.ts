@@ -5,7 +5,6 @@ import type { SignatureAlgorithm, Signer, WaitOptions } from '@cmc/attestationre
 import { equalBytes } from '@cmc/bytes';
 import { createSoftwareKey, softwareSigner } from '@cmc/driver-sw';
 import { CmcdError } from '../errors.ts';
-import { ecdsaDer } from './ecdsa-der.ts';
 import type { Enroller } from './enroller.ts';
 import { diskKeyStore, type KeyStore, memoryKeyStore } from './key-store.ts';
 
@@ -96,7 +95,9 @@ class SoftwareKeyManager implements KeyManager {
     const { signer } = await this.#load(id);
     const algorithm = algorithmFor(signer, digest, hashAlg);
     const signature = await signer.signDigest(digest, algorithm, options);
-    return algorithm.startsWith('ES') ? ecdsaDer(signature) : signature;
+    if (!algorithm.startsWith('ES')) return signature;
+    const { ecdsaToDer } = await import('@cmc/est');
+    return ecdsaToDer(signature);
   }
 
   async certificates(id: string): Promise<readonly string[]> {
@@ -108,13 +109,9 @@ class SoftwareKeyManager implements KeyManager {
     signer: Signer,
     options: CreateKeyOptions,
   ): Promise<readonly string[]> {
-    // Most starts of a daemon make no key.
-    const { createCertificateRequest } = await import('./certificate-request.ts');
-    const { cn, dnsNames, ipAddresses } = config;
-    const subject = { commonName: cn, dnsNames, ipAddresses };
     const chain = await this.#enroller.enroll(
       {
-        csr: await createCertificateRequest(signer, subject, options),
+        csr: await createRequest(config, signer, options),
         publicKey: signer.publicKey,
         keyConfig: config,
         report: (wait) => options.report(signer.publicKey, wait),
@@ -144,6 +141,30 @@ class SoftwareKeyManager implements KeyManager {
     } catch (cause) {
       throw new CmcdError('ERR_KEY_STORE', `TLS key ${id} cannot be used`, { cause });
     }
+  }
+}
+
+/** A certificate request. @throws {CmcdError} ERR_ENROLL_NAME */
+async function createRequest(
+  { cn, dnsNames, ipAddresses }: TlsKeyConfig,
+  signer: Signer,
+  options: WaitOptions,
+): Promise<Uint8Array> {
+  // Most starts of a daemon make no key.
+  const { createCsr } = await import('@cmc/est');
+  const { signal } = options;
+  try {
+    return await createCsr({
+      signer,
+      subject: { commonName: cn },
+      dnsNames,
+      ipAddresses,
+      ...(signal === undefined ? {} : { signal }),
+    });
+  } catch (cause) {
+    if (cause instanceof TypeError)
+      throw new CmcdError('ERR_ENROLL_NAME', cause.message, { cause });
+    throw cause;
   }
 }
 

@@ -1,6 +1,6 @@
 import { toHex } from '@cmc/bytes';
 import { describe, expect, test } from 'vitest';
-import { ipOctets, ipText, isDnsName, normalName } from '../../src/keys/names.ts';
+import { ipOctets, ipText, isDnsName, normalName } from '../src/names.ts';
 
 describe('isDnsName', () => {
   test.each(['localhost', 'a.example.org', '*.example.org', 'A-1.b', 'xn--bcher-kva.example'])(

@@ -1,7 +1,5 @@
 import { isIP } from 'node:net';
 
-/** Longest common name, RFC 5280, appendix A.1 (ub-common-name). */
-export const MAX_COMMON_NAME = 64;
 const MAX_DNS_NAME = 253;
 const LABEL = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/i;
 
