@@ -1,0 +1,177 @@
+import type { RevocationReasonName } from '@cmc/est';
+
+/** By what a certificate was authorised. */
+export type IssueMethod =
+  | 'token'
+  | 'certificate'
+  | 'attestation'
+  | 'tpm-activate'
+  | 'tpm-certify'
+  | 'reenroll'
+  | 'open';
+
+/** A one-time secret that lets its holder enroll one key. */
+export interface NewToken {
+  /** What names it in records; not secret. */
+  readonly id: string;
+  /** SHA-256 of the secret: the secret itself is not stored. */
+  readonly secretHash: Uint8Array;
+  readonly expiresAt: Date;
+  /** DNS names, IP addresses and common names that it may be used for; `*` for any. */
+  readonly allowedNames: readonly string[];
+  readonly note?: string;
+}
+
+export interface TokenRecord extends Omit<NewToken, 'secretHash'> {
+  readonly createdAt: Date;
+  /** When a certificate was issued for it. */
+  readonly spentAt?: Date;
+}
+
+/** Why a token does not count. */
+export type TokenRefusal = 'unknown' | 'expired' | 'spent';
+
+export type TokenCheck =
+  /** `spent` when a certificate for this very key was issued for it already. */
+  | { readonly ok: true; readonly allowedNames: readonly string[]; readonly spent: boolean }
+  | { readonly ok: false; readonly reason: TokenRefusal };
+
+/** A certificate that was made and has not left the server. */
+export interface NewCertificate {
+  /** Lower-case hex. */
+  readonly serial: string;
+  /** The certificate, DER. */
+  readonly certificate: Uint8Array;
+  /** Text for people. */
+  readonly subject: string;
+  readonly names: readonly string[];
+  /** Lower-case hex SHA-256 of the SubjectPublicKeyInfo. */
+  readonly spkiSha256: string;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  readonly method: IssueMethod;
+  /** What it was issued to, as far as that is known. */
+  readonly device?: string;
+  /** Id of the token that is spent for it. */
+  readonly token?: string;
+  /** Nonce of the server that is spent for it. */
+  readonly nonce?: Uint8Array;
+}
+
+export interface CertificateRecord extends Omit<NewCertificate, 'nonce'> {
+  readonly issuedAt: Date;
+  readonly revoked?: { readonly at: Date; readonly reason: RevocationReasonName };
+}
+
+export type IssueRefusal = TokenRefusal | 'nonce';
+
+export type IssueOutcome =
+  | { readonly state: 'issued' | 'already-issued'; readonly record: CertificateRecord }
+  | { readonly state: 'refused'; readonly reason: IssueRefusal };
+
+export interface ListOptions {
+  readonly state?: 'valid' | 'expired' | 'revoked';
+  readonly device?: string;
+  /** At most so many, oldest first. */
+  readonly limit: number;
+  /** Serial of the last one of the page before. */
+  readonly after?: string;
+  readonly now: Date;
+}
+
+/** A device that has enrolled: an id belongs to the key that it came with first. */
+export interface Device {
+  readonly id: string;
+  /** Lower-case hex SHA-256 of the public key that identifies it (an endorsement key). */
+  readonly keySha256: string;
+}
+
+/** An attestation key whose possession was proved by credential activation. */
+export interface AttestationKey {
+  /** TPM name, lower-case hex. */
+  readonly name: string;
+  /** TPMT_PUBLIC. */
+  readonly publicKey: Uint8Array;
+  /** Device that it is in. */
+  readonly device: string;
+  /** Lower-case hex SHA-256 of the endorsement key. */
+  readonly ekSha256: string;
+}
+
+export interface NewAuditEntry {
+  /** What happened: `certificate-issued`, `enrollment-refused`, ... */
+  readonly action: string;
+  /** Whom or what it is about. */
+  readonly subject: string;
+  /** Short texts; never a secret. */
+  readonly details?: Readonly<Record<string, string>>;
+}
+
+/** One line of the audit trail. Each holds the hash of the one before. */
+export interface AuditEntry {
+  /** 1, 2, 3, ... without a gap. */
+  readonly sequence: number;
+  readonly at: Date;
+  readonly action: string;
+  readonly subject: string;
+  readonly details: Readonly<Record<string, string>>;
+  /** SHA-256 over the hash of the entry before and this entry, lower-case hex. */
+  readonly hash: string;
+}
+
+/**
+ * What the server remembers. Every method is atomic, also with several servers on one database, and
+ * each that changes something writes the audit trail in the same transaction.
+ */
+export interface Store extends AsyncDisposable {
+  createToken(token: NewToken, now: Date): Promise<void>;
+  /** Compares in constant time; spends nothing. */
+  checkToken(
+    id: string,
+    secretHash: Uint8Array,
+    spkiSha256: string,
+    now: Date,
+  ): Promise<TokenCheck>;
+  listTokens(limit: number): Promise<readonly TokenRecord[]>;
+
+  /**
+   * Records a certificate before it leaves the server, and spends its token and nonce. A token that
+   * was spent for the same key gives the certificate of then: an answer that got lost can be asked
+   * for again, and makes no second certificate.
+   */
+  issueCertificate(certificate: NewCertificate, now: Date): Promise<IssueOutcome>;
+  /**
+   * The newest certificate for a key with just this subject and these names that is not revoked and
+   * has most of its life before it.
+   */
+  currentCertificate(
+    wanted: Pick<NewCertificate, 'spkiSha256' | 'subject' | 'names' | 'method'>,
+    now: Date,
+  ): Promise<CertificateRecord | undefined>;
+  certificate(serial: string): Promise<CertificateRecord | undefined>;
+  listCertificates(options: ListOptions): Promise<readonly CertificateRecord[]>;
+  /** `false` when there is no such certificate, or it is revoked already. */
+  revokeCertificate(serial: string, reason: RevocationReasonName, now: Date): Promise<boolean>;
+  /** Revoked certificates that have not expired, and the number of the list that is made of them. */
+  nextCrl(now: Date): Promise<{
+    readonly number: bigint;
+    readonly revoked: readonly CertificateRecord[];
+  }>;
+
+  /** Registers a device, unless its id is known with another key (R49). */
+  registerDevice(device: Device, now: Date): Promise<'registered' | 'known' | 'conflict'>;
+  /** Remembers an activated key of a registered device. */
+  rememberAttestationKey(key: AttestationKey, now: Date): Promise<void>;
+  attestationKey(name: string): Promise<AttestationKey | undefined>;
+
+  /** `false` when there are too many that have not expired. */
+  createNonce(nonce: Uint8Array, expiresAt: Date, now: Date): Promise<boolean>;
+  /** Whether the nonce is one of ours and neither spent nor expired. Spends nothing. */
+  checkNonce(nonce: Uint8Array, now: Date): Promise<boolean>;
+
+  audit(entry: NewAuditEntry, now: Date): Promise<void>;
+  auditTrail(options: {
+    readonly after?: number;
+    readonly limit: number;
+  }): Promise<readonly AuditEntry[]>;
+}
