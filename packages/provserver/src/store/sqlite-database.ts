@@ -86,7 +86,7 @@ function adapt(statement: RawStatement, sql: string, spread: boolean): SqliteSta
     return spread ? safe : [safe];
   };
   return {
-    reader: /^\s*(?:select|pragma)\b|\breturning\b/i.test(sql),
+    reader: /^\s*(?:select|with|pragma)\b|\breturning\b/i.test(sql),
     all: (values) => statement.all(...bind(values)).map(withBytes),
     run: (values) => statement.run(...bind(values)),
     iterate: notStreamed,
