@@ -20,6 +20,7 @@ export { readName } from './name.ts';
 export { encodePem, MAX_PEM_BLOCKS, parsePemCertificates, parsePemPublicKey } from './pem.ts';
 export type { CertificateSignatureAlgorithm } from './signature-algorithm.ts';
 export { readSignatureAlgorithm } from './signature-algorithm.ts';
+export { readTime } from './time.ts';
 export type { ChainResult, VerifyChainOptions } from './verify-chain.ts';
 export {
   MAX_CHAIN_LENGTH,
