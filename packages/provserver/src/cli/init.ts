@@ -1,6 +1,5 @@
 import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { createSoftwareKey, softwareSigner } from '@cmc/driver-sw';
 import { ipOctets, isDnsName, issueCertificate, issueRoot, KeyPurpose } from '@cmc/est';
 import { syncFolder, UsageError, writeFileAtomic } from '@cmc/host';
@@ -121,7 +120,7 @@ function safeConfig(folder: string): ProvserverConfig {
     tlsKey: join(folder, 'tls-key.pem'),
     tlsCaChain: [join(folder, 'tls-chain.pem')],
     rootCas: [join(folder, 'root.pem')],
-    database: `sqlite://${pathToFileURL(join(folder, 'provserver.db')).pathname}`,
+    database: `sqlite://${encodeURI(join(folder, 'provserver.db'))}`,
     authMethods: ['attestation'],
     spkiNonce: 'refuse',
   };
