@@ -1,6 +1,6 @@
 import type { WaitOptions } from '@cmc/attestationreport';
 import type { Certificate } from '@cmc/attestationreport/x509';
-import { DecodeError, equalBytes } from '@cmc/bytes';
+import { DecodeError, equalBytes, toBase64 } from '@cmc/bytes';
 import { decodeBase64Lines, encodeBase64Lines } from './base64-lines.ts';
 import { parseCsr } from './certification-request.ts';
 import { decodeCertsOnly } from './certs-only.ts';
@@ -15,11 +15,19 @@ import {
   tpmActivateEnrollResponse,
   tpmCertifyEnrollRequest,
 } from './enroll-messages.ts';
+import { NONCE_HEADER } from './enrollment-nonce.ts';
 import { EstError } from './errors.ts';
 import { type EstClientOptions, EstConnection } from './est-connection.ts';
 import type { HttpsResponse } from './https-request.ts';
 import { MEDIA_TYPE, parseMediaType } from './media-type.ts';
 import type { EncodedBody } from './multipart.ts';
+import { decodeServerNonce, type ServerNonce } from './server-nonce.ts';
+
+/** Options of enrollments with a report. */
+export interface AttestedEnrollOptions extends WaitOptions {
+  /** Nonce of {@link EstClient.nonce} that the report was made with, see `enrollmentNonce`. */
+  readonly serverNonce?: Uint8Array;
+}
 
 /**
  * A client of an EST server. Certificates that come out have the key of the request; whether their
@@ -30,14 +38,19 @@ export interface EstClient {
   caCerts(options?: WaitOptions): Promise<readonly Certificate[]>;
   /** What the server wants to see in requests; empty when it does not say. */
   csrAttrs(options?: WaitOptions): Promise<readonly CsrAttribute[]>;
+  /** A nonce for one attested enrollment; undefined when the server has none (404). */
+  nonce(options?: WaitOptions): Promise<ServerNonce | undefined>;
   /** A first certificate. `csr` is PKCS #10, DER. */
   simpleEnroll(csr: Uint8Array, options?: WaitOptions): Promise<Certificate>;
   /** A new certificate for the name of an old one, which is the client certificate. */
   simpleReenroll(csr: Uint8Array, options?: WaitOptions): Promise<Certificate>;
   /** A certificate in exchange for an attestation report. */
-  attestEnroll(request: AttestEnrollRequest, options?: WaitOptions): Promise<Certificate>;
+  attestEnroll(request: AttestEnrollRequest, options?: AttestedEnrollOptions): Promise<Certificate>;
   /** A certificate for a TPM key that an attestation key certified. */
-  tpmCertifyEnroll(request: TpmCertifyEnrollRequest, options?: WaitOptions): Promise<Certificate>;
+  tpmCertifyEnroll(
+    request: TpmCertifyEnrollRequest,
+    options?: AttestedEnrollOptions,
+  ): Promise<Certificate>;
   /** The certificate of an attestation key, encrypted: only the TPM can activate the secret. */
   tpmActivateEnroll(
     request: TpmActivateEnrollRequest,
@@ -53,10 +66,12 @@ export function createEstClient(options: EstClientOptions): EstClient {
     endpoint: string,
     csr: Uint8Array,
     body: EncodedBody,
-    wait: WaitOptions = {},
+    wait: AttestedEnrollOptions = {},
   ): Promise<Certificate> => {
     const { spki } = parseCsr(csr);
-    const response = await connection.post(endpoint, body, wait);
+    const { serverNonce } = wait;
+    const headers = serverNonce === undefined ? {} : { [NONCE_HEADER]: toBase64(serverNonce) };
+    const response = await connection.post(endpoint, body, wait, headers);
     const certificates = decode(() => decodeCertsOnly(certificateBody(response)));
     const issued = certificates.filter((certificate) => equalBytes(certificate.spki, spki));
     const [certificate] = issued;
@@ -80,6 +95,11 @@ export function createEstClient(options: EstClientOptions): EstClient {
       return decode(() =>
         decodeCsrAttributes(decodeBase64Lines(typedBody(response, MEDIA_TYPE.csrAttributes))),
       );
+    },
+    nonce: async (wait = {}) => {
+      const response = await connection.get('nonce', MEDIA_TYPE.json, wait, [404]);
+      if (response.status === 404) return undefined;
+      return decode(() => decodeServerNonce(typedBody(response, MEDIA_TYPE.json)));
     },
     simpleEnroll: (csr, wait) => enroll('simpleenroll', csr, simple(csr), wait),
     simpleReenroll: (csr, wait) => enroll('simplereenroll', csr, simple(csr), wait),

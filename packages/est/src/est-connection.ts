@@ -60,9 +60,15 @@ export class EstConnection {
     return await this.#send({ method: 'GET', headers: { accept } }, endpoint, wait, alsoAccepted);
   }
 
-  async post(endpoint: string, encoded: EncodedBody, wait: WaitOptions): Promise<HttpsResponse> {
+  async post(
+    endpoint: string,
+    encoded: EncodedBody,
+    wait: WaitOptions,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<HttpsResponse> {
     const { contentType, body } = encoded;
     const headers = {
+      ...more,
       accept: MEDIA_TYPE.certificates,
       'content-type': contentType,
       'content-transfer-encoding': 'base64',

@@ -6,7 +6,7 @@ export type {
 } from './certification-request.ts';
 export { AttributeOid, MAX_CSR_BYTES, parseCsr, verifyCsr } from './certification-request.ts';
 export { decodeCertsOnly, encodeCertsOnly, MAX_CERTIFICATES } from './certs-only.ts';
-export type { EstClient } from './client.ts';
+export type { AttestedEnrollOptions, EstClient } from './client.ts';
 export { createEstClient } from './client.ts';
 export type { CreateCsrOptions } from './create-csr.ts';
 export { createCsr } from './create-csr.ts';
@@ -29,6 +29,7 @@ export {
   tpmActivateEnrollResponse,
   tpmCertifyEnrollRequest,
 } from './enroll-messages.ts';
+export { enrollmentNonce, NONCE_HEADER, SERVER_NONCE_BYTES } from './enrollment-nonce.ts';
 export type { EstErrorCode, EstErrorOptions } from './errors.ts';
 export { EstError } from './errors.ts';
 export type { EstClientCertificate, EstClientOptions } from './est-connection.ts';
@@ -58,6 +59,8 @@ export {
 } from './multipart.ts';
 export type { MessageFormat } from './multipart-message.ts';
 export { ipOctets, ipText, isDnsName, normalName } from './names.ts';
+export type { ServerNonce } from './server-nonce.ts';
+export { decodeServerNonce } from './server-nonce.ts';
 export { ecdsaToDer } from './sign-tbs.ts';
 export type { CsrSubject } from './subject.ts';
 export { encodeSubject } from './subject.ts';

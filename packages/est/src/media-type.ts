@@ -7,6 +7,7 @@ export const MEDIA_TYPE = {
   csrAttributes: 'application/csrattrs',
   encryptedData: 'application/pkcs7-mime; smime-type=enveloped-data',
   bytes: 'application/octet-stream',
+  json: 'application/json',
   text: 'text/plain',
   multipart: 'multipart/mixed',
 } as const;
