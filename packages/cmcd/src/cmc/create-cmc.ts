@@ -92,6 +92,8 @@ export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
     now,
   });
 
+  revocation.follow(own.current().items);
+
   const report = async (request: AttestationRequest, call: CallOptions): Promise<Uint8Array> => {
     if (measurers.length === 0) throw noDriver('it can verify, but make no report');
     const { items } = own.current();
@@ -177,6 +179,7 @@ export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
 
     updateMetadata: async () => {
       await own.update();
+      revocation.follow(own.current().items);
       return { success: true };
     },
 

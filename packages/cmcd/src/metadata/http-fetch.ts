@@ -7,6 +7,8 @@ export interface HttpFetchOptions {
   readonly roots: readonly string[];
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  /** Media types that are wanted. */
+  readonly accept?: string;
   /** What to POST. Default: GET. */
   readonly post?: { readonly contentType: string; readonly body: Uint8Array };
 }
@@ -41,7 +43,7 @@ export async function httpFetch(url: URL, options: HttpFetchOptions): Promise<Ht
 }
 
 async function request(url: URL, options: HttpFetchOptions): Promise<IncomingMessage> {
-  const { roots, signal, post } = options;
+  const { roots, signal, post, accept } = options;
   const secure = url.protocol === 'https:';
   const { request: send } = secure ? await import('node:https') : await import('node:http');
   return new Promise((resolve, reject) => {
@@ -49,7 +51,10 @@ async function request(url: URL, options: HttpFetchOptions): Promise<IncomingMes
       url,
       {
         method: post === undefined ? 'GET' : 'POST',
-        headers: post === undefined ? {} : { 'content-type': post.contentType },
+        headers: {
+          ...(post === undefined ? {} : { 'content-type': post.contentType }),
+          ...(accept === undefined ? {} : { accept }),
+        },
         // One connection per request: an agent would keep some open after the daemon is done.
         agent: false,
         signal,

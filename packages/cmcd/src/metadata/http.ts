@@ -1,7 +1,7 @@
 import { decodeUtf8 } from '@cmc/bytes';
 import { CmcdError } from '../errors.ts';
-import type { ItemCollector } from './collector.ts';
-import { httpFetch } from './http-fetch.ts';
+import { ItemCollector } from './collector.ts';
+import { type HttpResource, httpFetch } from './http-fetch.ts';
 import {
   LOCATION_TIMEOUT_MS,
   MAX_DIRECTORY_DEPTH,
@@ -9,6 +9,8 @@ import {
   MAX_LISTING_BYTES,
 } from './limits.ts';
 import { parseListing } from './listing.ts';
+import { INDEX_TYPE, parseIndex } from './metadata-index.ts';
+import { sha256Hex } from './offline-cache.ts';
 
 export interface HttpLocationOptions {
   /** Certificates, PEM, that the chain of an HTTPS server has to end in. */
@@ -20,7 +22,12 @@ export interface HttpLocationOptions {
 /** What a listing has, and nothing else: other HTML is no directory to the reference either. */
 const LISTING_TYPE = /^text\/html\s*;\s*charset=utf-8$/i;
 
-/** Adds the file at `url`, or, when that is a directory listing, all files below it. */
+const ACCEPT = `${INDEX_TYPE}, */*;q=0.5`;
+
+/**
+ * Adds the file at `url`, or, when that is a directory listing or an index, all files below it; none
+ * when one of them cannot be had.
+ */
 export async function fetchInto(
   collector: ItemCollector,
   url: URL,
@@ -28,8 +35,9 @@ export async function fetchInto(
 ): Promise<void> {
   const timeout = AbortSignal.timeout(options.timeoutMs ?? LOCATION_TIMEOUT_MS);
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
-  const crawl = { collector, roots: options.roots, signal, requests: 0 };
-  await visit(crawl, url, 0);
+  const found = new ItemCollector();
+  await visit({ collector: found, roots: options.roots, signal, requests: 0 }, url, 0);
+  for (const item of found.items) collector.add(item);
 }
 
 interface Crawl {
@@ -44,7 +52,16 @@ async function visit(crawl: Crawl, url: URL, depth: number): Promise<void> {
     throw new CmcdError('ERR_METADATA_LIMIT', `${url.href}: more than ${2 * MAX_ITEMS} requests`);
   }
   const maxBytes = Math.max(crawl.collector.room(), MAX_LISTING_BYTES);
-  const resource = await httpFetch(url, { roots: crawl.roots, signal: crawl.signal, maxBytes });
+  const resource = await httpFetch(url, {
+    roots: crawl.roots,
+    signal: crawl.signal,
+    maxBytes,
+    accept: ACCEPT,
+  });
+  if (resource.contentType === INDEX_TYPE) {
+    await fetchIndexed(crawl, resource);
+    return;
+  }
   if (!LISTING_TYPE.test(resource.contentType)) {
     crawl.collector.add(resource.body);
     return;
@@ -58,6 +75,19 @@ async function visit(crawl: Crawl, url: URL, depth: number): Promise<void> {
   }
   for (const name of parseListing(decodeUtf8(resource.body, resource.url.href))) {
     await visit(crawl, entryUrl(resource.url, name), depth + 1);
+  }
+}
+
+async function fetchIndexed(crawl: Crawl, index: HttpResource): Promise<void> {
+  for (const { digest, size } of parseIndex(index.body, index.url.href)) {
+    const { roots, signal, collector } = crawl;
+    const url = entryUrl(index.url, digest);
+    const maxBytes = Math.min(size, collector.room());
+    const { body } = await httpFetch(url, { roots, signal, maxBytes });
+    if (sha256Hex(body) !== digest) {
+      throw new CmcdError('ERR_METADATA_FORMAT', `${url.href}: the content has another digest`);
+    }
+    collector.add(body);
   }
 }
 

@@ -66,6 +66,15 @@ export async function fetchRevocation(
   return responses;
 }
 
+/** The first moment, ms since 1970, at which one of `statements` is to be replaced, if they say so. */
+export function firstUpdate(statements: readonly Uint8Array[]): number | undefined {
+  const times = statements
+    .flatMap((statement) => tryReadMetadata(statement)?.responses ?? [])
+    .map(({ nextUpdate }) => Date.parse(nextUpdate ?? ''))
+    .filter((time) => !Number.isNaN(time));
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
 function manifestsByServer(
   items: readonly Uint8Array[],
   hashAlg: RevocationOptions['hashAlg'],
@@ -106,11 +115,15 @@ async function ask(
   throw new CmcdError('ERR_METADATA_FORMAT', `expected an ${OMSP_RESPONSE}, got another type`);
 }
 
-/** None for what is not a readable manifest: its verifier will say what is wrong with it. */
 function omspServerOf(item: Uint8Array): string | undefined {
+  const metadata = tryReadMetadata(item);
+  return metadata?.type === MANIFEST ? metadata.omspServer : undefined;
+}
+
+/** None for what is not readable: its verifier will say what is wrong with it. */
+function tryReadMetadata(item: Uint8Array): Metadata | undefined {
   try {
-    const { type, omspServer } = readMetadata(item);
-    return type === MANIFEST ? omspServer : undefined;
+    return readMetadata(item);
   } catch (error) {
     if (error instanceof CmcError) return undefined;
     throw error;

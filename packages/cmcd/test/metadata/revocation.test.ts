@@ -6,8 +6,14 @@ import type { Serialization } from '@cmc/attestationreport';
 import { decodeCbor } from '@cmc/attestationreport/codec';
 import { silentLogger } from '@cmc/bytes';
 import { createSwDriver, openContainerLog } from '@cmc/driver-sw';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { createRevocationCache, REFRESH_MS, RETRY_MS } from '../../src/cmc/revocation-cache.ts';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import {
+  createRevocationCache,
+  FIRST_WAIT_MS,
+  REFRESH_MS,
+  RETRY_MS,
+  type RevocationCache,
+} from '../../src/cmc/revocation-cache.ts';
 import { createCmc, createMetadataSource, fetchRevocation } from '../../src/index.ts';
 import { createWorld, inDays, type World } from '../support/world.ts';
 
@@ -121,69 +127,108 @@ describe('fetchRevocation', () => {
 describe('createRevocationCache', () => {
   const SET = [Uint8Array.of(1)];
   const OTHER_SET = [Uint8Array.of(2)];
+  const ANSWER = [Uint8Array.of(7)];
+  const NEWER = [Uint8Array.of(8)];
 
-  function cacheOf(answers: readonly (readonly Uint8Array[])[]): {
-    statements: (items: readonly Uint8Array[]) => Promise<readonly Uint8Array[]>;
+  function cacheOf(
+    fetch: (count: number) => Promise<readonly Uint8Array[]>,
+    maxAgeMs = REFRESH_MS,
+  ): {
+    cache: RevocationCache;
     fetched: (readonly Uint8Array[])[];
-    pass: (ms: number) => void;
+    stop: () => void;
   } {
-    let time = 0;
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+    onTestFinished(() => void vi.useRealTimers());
     const fetched: (readonly Uint8Array[])[] = [];
+    const ending = new AbortController();
     const cache = createRevocationCache({
       fetch: async (items) => {
         fetched.push(items);
-        return answers[fetched.length - 1] ?? [];
+        return await fetch(fetched.length);
       },
-      signal: new AbortController().signal,
-      now: () => new Date(time),
+      signal: ending.signal,
+      maxAgeMs,
+      now: () => new Date(),
     });
-    return { statements: cache.statements, fetched, pass: (ms) => (time += ms) };
+    return { cache, fetched, stop: () => ending.abort() };
   }
 
-  test('fetches once per hour for one set, and at once for another', async () => {
-    const [first, second, third] = [[Uint8Array.of(7)], [Uint8Array.of(8)], [Uint8Array.of(9)]];
-    const { statements, fetched, pass } = cacheOf([first, second, third]);
-    expect(await statements(SET)).toBe(first);
-    pass(REFRESH_MS - 1);
-    expect(await statements(SET)).toBe(first);
-    expect(fetched).toHaveLength(1);
-    pass(1);
-    // What is there is given out while it is fetched anew.
-    expect(await statements(SET)).toBe(first);
-    await expect.poll(() => statements(SET)).toBe(second);
-    expect(await statements(OTHER_SET)).toBe(third);
-    expect(fetched).toStrictEqual([SET, SET, OTHER_SET]);
+  test('fetches before anybody asks, and anew in the background', async () => {
+    const { cache, fetched, stop } = cacheOf(async (count) => (count === 1 ? ANSWER : NEWER));
+    cache.follow(SET);
+    await vi.advanceTimersByTimeAsync(REFRESH_MS - 1);
+    expect(fetched).toStrictEqual([SET]);
+    expect(await cache.statements(SET)).toBe(ANSWER);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(fetched).toStrictEqual([SET, SET]);
+    expect(await cache.statements(SET)).toBe(NEWER);
+    stop();
+    await vi.advanceTimersByTimeAsync(10 * REFRESH_MS);
+    expect(fetched).toHaveLength(2);
+  });
+
+  test('R36 fetches anew at the age limit', async () => {
+    const { cache, fetched } = cacheOf(async () => ANSWER, 90_000);
+    cache.follow(SET);
+    await vi.advanceTimersByTimeAsync(90_000 * 3);
+    expect(fetched).toHaveLength(4);
+  });
+
+  test('R36 fetches anew before statements expire', async () => {
+    const world = await createWorld();
+    const { cache, fetched } = cacheOf(async () => {
+      const item = await world.sign({
+        type: 'OMSP Response',
+        responses: [
+          {
+            manifestHash: 'ab',
+            status: 'good',
+            thisUpdate: new Date(Date.now() - 1000).toISOString(),
+            nextUpdate: new Date(Date.now() + 20 * 60_000).toISOString(),
+          },
+        ],
+      });
+      return [item];
+    });
+    await cache.statements(SET);
+    await vi.advanceTimersByTimeAsync(10 * 60_000);
+    await expect.poll(() => fetched.length).toBe(2);
   });
 
   test('keeps what it has when it gets nothing, and tries again after a minute', async () => {
-    const [first, second] = [[Uint8Array.of(7)], [Uint8Array.of(8)]];
-    const { statements, fetched, pass } = cacheOf([first, [], second]);
-    await statements(SET);
-    pass(REFRESH_MS);
-    await statements(SET);
-    expect(await statements(SET)).toBe(first);
-    pass(RETRY_MS - 1);
-    await statements(SET);
+    const { cache, fetched } = cacheOf(async (count) => {
+      if (count === 2) throw new Error('broken');
+      return count === 1 ? ANSWER : NEWER;
+    });
+    await cache.statements(SET);
+    await vi.advanceTimersByTimeAsync(REFRESH_MS);
+    expect(await cache.statements(SET)).toBe(ANSWER);
     expect(fetched).toHaveLength(2);
-    pass(1);
-    await statements(SET);
-    await expect.poll(() => statements(SET)).toBe(second);
+    await vi.advanceTimersByTimeAsync(RETRY_MS);
+    expect(await cache.statements(SET)).toBe(NEWER);
   });
 
-  test('passes on an error to those who wait, and tries again', async () => {
-    let calls = 0;
-    let time = 0;
-    const cache = createRevocationCache({
-      fetch: async () => {
-        if (calls++ === 0) throw new Error('broken');
-        return SET;
-      },
-      signal: new AbortController().signal,
-      now: () => new Date(time),
+  test('nobody waits for another set: what there is goes out until the new is there', async () => {
+    const never = new Promise<readonly Uint8Array[]>(() => {});
+    const { cache } = cacheOf(async (count) => (count === 1 ? ANSWER : await never));
+    await cache.statements(SET);
+    expect(await cache.statements(OTHER_SET)).toBe(ANSWER);
+  });
+
+  test('a server that never answers delays the first by a second, and nobody after it', async () => {
+    const { cache } = cacheOf(async () => await new Promise(() => {}));
+    let answered = false;
+    const first = cache.statements(SET).then((statements) => {
+      answered = true;
+      return statements;
     });
-    await expect(cache.statements(SET)).rejects.toThrow('broken');
-    time = RETRY_MS;
-    await expect.poll(() => cache.statements(SET).catch(() => [])).toBe(SET);
+    await vi.advanceTimersByTimeAsync(FIRST_WAIT_MS - 1);
+    expect(answered).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await first).toStrictEqual([]);
+    expect(await cache.statements(SET)).toStrictEqual([]);
+    expect(await cache.statements(OTHER_SET)).toStrictEqual([]);
   });
 });
 
