@@ -6,12 +6,15 @@ import { expect, onTestFinished, test } from 'vitest';
 import { ItemCollector } from '../../src/metadata/collector.ts';
 import { fetchInto } from '../../src/metadata/http.ts';
 
-const ITEMS = [Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5)];
+const ITEMS: Uint8Array[] = [Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5)];
 const digestOf = (item: Uint8Array): string => createHash('sha256').update(item).digest('hex');
 const ENTRIES = ITEMS.map((item) => ({ digest: digestOf(item), size: item.length, file: 'x' }));
 
 /** What is mirrored from a server with this index, whose items are at their digests. */
-async function mirror(index: unknown, items = ITEMS): Promise<readonly Uint8Array[]> {
+async function mirror(
+  index: unknown,
+  items: readonly Uint8Array[] = ITEMS,
+): Promise<readonly Uint8Array[]> {
   const server = createServer((request, response) => {
     if (request.url === '/metadata/') {
       const wanted = request.headers.accept?.includes('application/vnd.cmc.metadata-index+json');

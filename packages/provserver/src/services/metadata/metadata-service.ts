@@ -72,7 +72,7 @@ function answer(
 
 function acceptsIndex({ headers }: ProvRequest): boolean {
   return (
-    headers.accept
+    headers['accept']
       ?.toString()
       .split(',')
       .some((part) => part.trim() === INDEX_TYPE) ?? false
