@@ -1,1 +1,13 @@
-export {};
+export type { EndorsedTcb, Endorser, SnpChain } from './certificate-chain.ts';
+export type { ConfigfsFiles } from './configfs-tsm.ts';
+export { createConfigfsSource, DEFAULT_CONFIGFS_PATH } from './configfs-tsm.ts';
+export type { SnpDriverErrorCode, SnpDriverErrorOptions } from './errors.ts';
+export { SnpDriverError } from './errors.ts';
+export type { ReportSourcePaths } from './open-source.ts';
+export { openReportSource } from './open-source.ts';
+export type { RawReport, ReportSource } from './report-source.ts';
+export { REPORT_DATA_BYTES } from './report-source.ts';
+export type { NativeOutcome, NativeSevGuest } from './sev-guest.ts';
+export { createSevGuestSource, DEFAULT_DEVICE_PATH } from './sev-guest.ts';
+export type { SnpDriver, SnpDriverOptions } from './snp-driver.ts';
+export { createSnpDriver } from './snp-driver.ts';
