@@ -171,13 +171,20 @@ function explainMeasurement(measurement: MeasurementResult): readonly string[] {
   return [
     ...explainCheck(`The nonce of the ${what}`, freshness),
     ...explainSignature(`the ${what}`, signature),
-    ...(summary.details === undefined && summary.errorCodes === undefined
-      ? []
-      : explainCheck(`The ${what}`, summary)),
+    ...explainFindings(`The ${what}`, summary, measurement.snpResult !== undefined),
     ...artifacts.flatMap((artifact) => explainArtifact(what, artifact)),
     ...(tpmResult?.pcrMatch ?? []).flatMap(explainRegister),
     ...explainCheck('The register values in the quote', tpmResult?.aggPcrQuoteMatch),
   ];
+}
+
+/** In SNP results each line of the details is a sentence: a field, both values and what to do. */
+function explainFindings(what: string, summary: Result, separately: boolean): readonly string[] {
+  if (summary.details === undefined && summary.errorCodes === undefined) return [];
+  if (!separately) return explainCheck(what, summary);
+  return reasonsOf(summary).map(({ code, text }) =>
+    sentence(`${what}: ${text}`, code === undefined ? [] : [code]),
+  );
 }
 
 function explainArtifact(what: string, artifact: DigestResult): readonly string[] {

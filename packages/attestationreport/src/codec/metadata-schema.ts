@@ -68,6 +68,24 @@ export const snpPolicySchema: StructSchema<SnpPolicy> = struct<SnpPolicy>('SnpPo
   reportMaxVersion: field(1, uint32),
   policy: field(2, snpGuestPolicySchema),
   versions: field(3, nullable(list(snpVersionSchema))),
+  // Not in the reference format: names as keys cannot meet numbers that it may use later.
+  vmpl: optional('vmpl', uint8),
+  guestSvn: optional('guestSvn', uint32),
+  familyId: optional('familyId', hex),
+  imageId: optional('imageId', hex),
+  hostData: optional('hostData', hex),
+  idKeyDigests: optional('idKeyDigests', list(hex)),
+  authorKeyDigests: optional('authorKeyDigests', list(hex)),
+  allowCxl: optional('allowCxl', bool),
+  requiredGuestPolicy: optional('requiredGuestPolicy', list(text)),
+  requiredPlatform: optional('requiredPlatform', list(text)),
+  launchMitigations: optional('launchMitigations', hex),
+  currentMitigations: optional('currentMitigations', hex),
+  allowProvisionalFirmware: optional('allowProvisionalFirmware', bool),
+  cspIds: optional('cspIds', list(text)),
+  deniedGenerations: optional('deniedGenerations', list(text)),
+  deniedChips: optional('deniedChips', list(hex)),
+  allowedChips: optional('allowedChips', list(hex)),
 });
 
 const tdIdSchema = struct<TdId>('TdId', {

@@ -87,12 +87,69 @@ export interface Sbom {
 }
 
 /** What AMD SEV-SNP reports must say. */
-export interface SnpPolicy {
+export interface SnpPolicy extends SnpRequirements {
   readonly reportMinVersion: number;
   readonly reportMaxVersion: number;
+  /** The most that the guest's own policy may allow, and the least that it must demand. */
   readonly policy: SnpGuestPolicy;
   readonly versions: readonly SnpVersion[] | null;
 }
+
+/**
+ * What this verifier checks beyond the reference format. Absent members (empty lists and zeros are
+ * like absent ones) have strict defaults.
+ */
+export interface SnpRequirements {
+  /** Privilege level that must have asked for the report. Default: 0. */
+  readonly vmpl?: number;
+  /** Least security version number of the guest. Default: 0. */
+  readonly guestSvn?: number;
+  /** 16 bytes. Default: any. */
+  readonly familyId?: Uint8Array;
+  /** 16 bytes. Default: any. */
+  readonly imageId?: Uint8Array;
+  /** 32 bytes. Default: any. */
+  readonly hostData?: Uint8Array;
+  /** SHA-384 of keys, one of which must have signed the id block. Default: any or none. */
+  readonly idKeyDigests?: readonly Uint8Array[];
+  /** SHA-384 of keys, one of which must have signed the id key. Default: any or none. */
+  readonly authorKeyDigests?: readonly Uint8Array[];
+  /** Allows guests that may run with memory on CXL devices. Default: no. */
+  readonly allowCxl?: boolean;
+  /** Names of {@link SnpGuestRequirement}. Default: none. */
+  readonly requiredGuestPolicy?: readonly string[];
+  /** Names of {@link SnpPlatformRequirement}. Default: none. */
+  readonly requiredPlatform?: readonly string[];
+  /** Mitigations that must have been there at launch: 8 bytes, big endian bits. Default: none. */
+  readonly launchMitigations?: Uint8Array;
+  /** Mitigations that must be there now: 8 bytes, big endian bits. Default: none. */
+  readonly currentMitigations?: Uint8Array;
+  /** Allows firmware that can still be rolled back (committed older than current). Default: no. */
+  readonly allowProvisionalFirmware?: boolean;
+  /** Cloud providers whose keys (VLEK) may sign reports. Default: none. */
+  readonly cspIds?: readonly string[];
+  /** Processor generations that are refused whatever `versions` says. Default: none. */
+  readonly deniedGenerations?: readonly string[];
+  /** Chip ids (64 bytes, 8 for Turin) that are refused. Default: none. */
+  readonly deniedChips?: readonly Uint8Array[];
+  /** Chip ids (64 bytes, 8 for Turin), of which it must be one. Default: any. */
+  readonly allowedChips?: readonly Uint8Array[];
+}
+
+/** Restrictions that the guest's policy can demand of the platform. */
+export type SnpGuestRequirement =
+  | 'memAes256Xts'
+  | 'raplDis'
+  | 'ciphertextHiding'
+  | 'pageSwapDisable';
+/** Properties of the platform that the report vouches for. */
+export type SnpPlatformRequirement =
+  | 'tsme'
+  | 'ecc'
+  | 'raplDisabled'
+  | 'ciphertextHiding'
+  | 'aliasCheckComplete'
+  | 'smtDisabled';
 
 export interface SnpGuestPolicy {
   readonly type: string;

@@ -32,6 +32,17 @@ export interface VerifyOptions extends WaitOptions {
   readonly requireOmsp?: boolean;
   /** Refuses metadata that is older than what was accepted before. Default: no memory. */
   readonly metadataVersions?: MetadataVersionStore;
+  /**
+   * Trusts these roots of SEV-SNP instead of AMD's, which are pinned: for private fleets of
+   * pre-production chips and for tests. Their common names say the generation (`ARK-Milan`).
+   * Whoever has the key of one can forge every report. Default: AMD's.
+   */
+  readonly snpRoots?: readonly Certificate[];
+  /**
+   * Revocation lists (DER) of SEV-SNP roots. When there are any, the root of every chain must have
+   * one that is in date and clears it. Default: none, revocation is not checked.
+   */
+  readonly snpRevocationLists?: readonly Uint8Array[];
   /** How many different signers every metadata item must have. Default: 1. */
   readonly minimumMetadataSigners?: number;
 }

@@ -30,6 +30,8 @@ export interface VerifyEvidencesOptions extends WaitOptions {
   readonly rootManifest: Manifest | undefined;
   readonly roots: readonly Certificate[];
   readonly now: Date;
+  readonly snpRoots?: readonly Certificate[];
+  readonly snpRevocationLists?: readonly Uint8Array[];
 }
 
 export interface VerifiedEvidences {

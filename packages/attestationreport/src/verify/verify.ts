@@ -112,6 +112,10 @@ async function appraise(
       rootManifest: metadata.rootManifest?.metadata,
       roots: options.metadataRoots,
       now,
+      ...(options.snpRoots === undefined ? {} : { snpRoots: options.snpRoots }),
+      ...(options.snpRevocationLists === undefined
+        ? {}
+        : { snpRevocationLists: options.snpRevocationLists }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     },
     findings,

@@ -29,6 +29,10 @@ export interface EvidenceInput extends WaitOptions {
   readonly rootManifest: Manifest | undefined;
   readonly roots: readonly Certificate[];
   readonly now: Date;
+  /** Roots of SEV-SNP instead of AMD's. */
+  readonly snpRoots?: readonly Certificate[];
+  /** Revocation lists of SEV-SNP roots, DER. */
+  readonly snpRevocationLists?: readonly Uint8Array[];
   /** Anchors whose evidence was verified before this one. */
   readonly verifiedAnchors: ReadonlySet<TrustAnchor>;
 }
