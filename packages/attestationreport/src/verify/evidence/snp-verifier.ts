@@ -195,7 +195,6 @@ function chainResult(
   if (chain.revocationProblem !== undefined) {
     findings.fail(ErrorCode.CRLCheckRoot, chain.revocationProblem);
   }
-  if (chain.rootProblem !== undefined) findings.fail(ErrorCode.CaFingerprint, chain.rootProblem);
   const root = certificates.at(-1);
   const got = root === undefined ? '' : fingerprint(root);
   const listed = rootManifest?.caFingerprints ?? [];
@@ -208,6 +207,7 @@ function chainResult(
     );
     return { ...findings.toResult(), got, expectedOneOf: listed };
   }
+  if (chain.rootProblem !== undefined) findings.fail(ErrorCode.CaFingerprint, chain.rootProblem);
   return { ...findings.toResult(), got: match };
 }
 
