@@ -1,0 +1,156 @@
+import type { CmcctlSettings } from './settings.ts';
+
+/** Does what a command is for, and gives the exit code. */
+export type Handler = (settings: CmcctlSettings, args: readonly string[]) => Promise<number>;
+
+/** One command: help, flags, completion and suggestions follow from it. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** Positional arguments, as commander writes them. */
+  readonly args?: string;
+  readonly settings: readonly (keyof CmcctlSettings)[];
+  /** Command lines without the name of the program. */
+  readonly examples: readonly string[];
+  /** Loads what the command needs, so that `--help` does not. */
+  load(): Promise<Handler>;
+}
+
+const DAEMON = ['api', 'cmcAddr', 'serialization', 'timeoutSeconds', 'json'] as const;
+const TLS = ['attest', 'mtls', 'rootCas', 'cert', 'key', 'keyId', 'policies'] as const;
+
+/** All commands, in the order of the help. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'generate',
+    summary: 'attest this computer: write a report and its nonce',
+    settings: [
+      ...DAEMON,
+      'report',
+      'nonce',
+      'standalone',
+      'storage',
+      'containerLog',
+      'metadata',
+      'name',
+    ],
+    examples: [
+      'generate --report report.cbor --nonce nonce.bin',
+      'generate --standalone --container-log log.json --metadata file:///etc/cmc/metadata --report report.cbor',
+    ],
+    load: async () => (await import('./commands/generate.ts')).generate,
+  },
+  {
+    name: 'verify',
+    summary: 'verify attestation reports',
+    settings: [
+      ...DAEMON,
+      'report',
+      'nonce',
+      'policies',
+      'format',
+      'result',
+      'standalone',
+      'rootCas',
+      'archived',
+      'at',
+      'earKey',
+      'earOut',
+    ],
+    examples: [
+      'verify --report report.cbor --nonce nonce.bin',
+      'verify --standalone --root-cas ca.pem --report a.cbor,b.cbor --nonce a.nonce,b.nonce --format junit',
+      'verify --standalone --root-cas ca.pem --report r.cbor --nonce r.nonce --ear-key key.pem --ear-out r.jwt',
+    ],
+    load: async () => (await import('./commands/verify.ts')).verify,
+  },
+  {
+    name: 'enroll-key',
+    summary: 'have the daemon make a TLS key and get its certificate',
+    settings: [
+      ...DAEMON,
+      'keyId',
+      'keyType',
+      'keyConfig',
+      'tlsCn',
+      'tlsDnsNames',
+      'tlsIpAddresses',
+    ],
+    examples: ['enroll-key --key-id key-id --tls-cn node-7 --tls-dns-names node-7.example.org'],
+    load: async () => (await import('./commands/enroll-key.ts')).enrollKey,
+  },
+  {
+    name: 'dial',
+    summary: 'make an attested connection, send data, print the answer',
+    settings: [...DAEMON, ...TLS, 'addr', 'serverName', 'data'],
+    examples: ['dial --addr localhost:4443 --root-cas ca.pem --attest server --data hello'],
+    load: async () => (await import('./commands/dial.ts')).dial,
+  },
+  {
+    name: 'listen',
+    summary: 'accept attested connections and send back what comes',
+    settings: [...DAEMON, ...TLS, 'addr'],
+    examples: ['listen --addr 127.0.0.1:4443 --root-cas ca.pem --cert server.pem --key server.key'],
+    load: async () => (await import('./commands/serve.ts')).listen,
+  },
+  {
+    name: 'request',
+    summary: 'make an attested HTTPS request',
+    settings: [...DAEMON, ...TLS, 'addr', 'serverName', 'method', 'header', 'data'],
+    examples: ['request --addr https://localhost:4443/data --root-cas ca.pem --attest server'],
+    load: async () => (await import('./commands/dial.ts')).request,
+  },
+  {
+    name: 'serve',
+    summary: 'answer attested HTTPS requests',
+    settings: [...DAEMON, ...TLS, 'addr'],
+    examples: ['serve --addr 127.0.0.1:4443 --root-cas ca.pem --cert server.pem --key server.key'],
+    load: async () => (await import('./commands/serve.ts')).serve,
+  },
+  {
+    name: 'measure',
+    summary: 'have the daemon record an event',
+    settings: [...DAEMON, 'event'],
+    examples: ['measure --event container-start.json'],
+    load: async () => (await import('./commands/daemon-calls.ts')).measure,
+  },
+  {
+    name: 'token',
+    summary: 'make a single-use enrolment token',
+    settings: ['store', 'names', 'validHours', 'note', 'json'],
+    examples: [
+      'token --store sqlite:///var/lib/cmc/prov.db --names node-7.example.org --valid-hours 48',
+    ],
+    load: async () => (await import('./commands/token.ts')).token,
+  },
+  {
+    name: 'update-certs',
+    summary: 'have the daemon renew the certificates of its drivers',
+    settings: [...DAEMON],
+    examples: ['update-certs --cmc-addr unix:///run/cmc/cmcd.sock'],
+    load: async () => (await import('./commands/daemon-calls.ts')).updateCerts,
+  },
+  {
+    name: 'update-metadata',
+    summary: 'have the daemon load its metadata again',
+    settings: [...DAEMON],
+    examples: ['update-metadata --cmc-addr unix:///run/cmc/cmcd.sock'],
+    load: async () => (await import('./commands/daemon-calls.ts')).updateMetadata,
+  },
+  {
+    name: 'inspect',
+    summary: 'show an artefact: report, cert',
+    args: '<kind> <file>',
+    settings: ['json', 'roots', 'archived', 'at'],
+    examples: ['inspect report report.cbor', 'inspect cert chain.pem --roots ca.pem --json'],
+    load: async () => (await import('./commands/inspect.ts')).inspect,
+  },
+  {
+    name: 'completion',
+    summary: 'print completions for bash, zsh or fish',
+    args: '<shell>',
+    settings: [],
+    examples: ['completion bash > /etc/bash_completion.d/cmcctl'],
+    load: async () => (await import('./commands/completion.ts')).completion,
+  },
+];

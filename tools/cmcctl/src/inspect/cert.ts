@@ -1,0 +1,64 @@
+import {
+  type Certificate,
+  extractCertificate,
+  fingerprint,
+  parseCertificate,
+  parsePemCertificates,
+  verifyChain,
+} from '@cmc/attestationreport/x509';
+import { CmcError, decodeUtf8 } from '@cmc/bytes';
+import { EXIT, readSettingFile } from '@cmc/host';
+import type { CmcctlSettings } from '../settings.ts';
+import { archiveTime } from '../time.ts';
+import type { Inspection } from './index.ts';
+import { printable } from './text.ts';
+
+interface Check {
+  readonly id: 'validity' | 'chain';
+  readonly pass: boolean;
+  readonly details?: string;
+}
+
+/** The first certificate of a file, DER or PEM; the others help to find its chain. */
+export async function inspectCert(
+  bytes: Uint8Array,
+  settings: CmcctlSettings,
+): Promise<Inspection> {
+  const at = archiveTime(settings);
+  const now = at ?? new Date();
+  const [leaf, ...intermediates] = parse(bytes);
+  if (leaf === undefined) throw new CmcError('ERR_DECODE_MISSING', 'there is no certificate');
+  const valid = now >= leaf.notBefore && now <= leaf.notAfter;
+  const checks: Check[] = [{ id: 'validity', pass: valid }];
+  if (settings.roots !== undefined) {
+    const texts = await Promise.all(settings.roots.map((path) => readSettingFile(path, 'roots')));
+    const roots = texts.flatMap((text) => parsePemCertificates(decodeUtf8(text)));
+    const chain = await verifyChain({ leaf, intermediates, roots, now });
+    checks.push({ id: 'chain', pass: chain.ok, ...(chain.ok ? {} : { details: chain.reason }) });
+  }
+  const passed = checks.every(({ pass }) => pass);
+  const accepted = settings.roots === undefined ? 'parse-only' : 'accept';
+  const verdict = passed ? accepted : 'reject';
+  const outcome = {
+    ...(at === undefined ? {} : { archivedAt: at.toISOString() }),
+    certificate: { ...extractCertificate(leaf), sha256: fingerprint(leaf) },
+    checks,
+    verdict,
+  };
+  const lines = [
+    `Subject ${leaf.subject}`,
+    `Issuer ${leaf.issuer}`,
+    `Valid ${leaf.notBefore.toISOString()} to ${leaf.notAfter.toISOString()}`,
+    `SHA-256 ${fingerprint(leaf)}`,
+    ...checks.map(({ id, pass, details }) =>
+      `${pass ? 'pass' : 'FAIL'} ${id} ${details ?? ''}`.trim(),
+    ),
+    `Verdict ${verdict}${at === undefined ? '' : `, as of ${at.toISOString()}`}`,
+  ].map(printable);
+  return { exitCode: passed ? EXIT.success : EXIT.attestationFailed, outcome, lines };
+}
+
+function parse(bytes: Uint8Array): readonly Certificate[] {
+  // DER begins with a SEQUENCE, PEM with text.
+  return bytes[0] === 0x30 ? [parseCertificate(bytes)] : parsePemCertificates(decodeUtf8(bytes));
+}

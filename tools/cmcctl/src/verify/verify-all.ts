@@ -1,0 +1,106 @@
+import { type AttestationResult, explain, verify } from '@cmc/attestationreport';
+import { createPolicyEngine } from '@cmc/attestationreport/policy';
+import { type Certificate, parsePemCertificates } from '@cmc/attestationreport/x509';
+import { decodeUtf8 } from '@cmc/bytes';
+import { describeError, EXIT, exitCodeOf, readSettingFile, UsageError } from '@cmc/host';
+import { withDaemon, withDeadline } from '../daemon.ts';
+import type { CmcctlSettings } from '../settings.ts';
+import type { Verdict } from './verdict.ts';
+
+/** One report to verify. */
+export interface VerifyInput {
+  readonly file: string;
+  readonly report: Uint8Array;
+  readonly nonce: Uint8Array;
+}
+
+type VerifyOne = (
+  input: VerifyInput,
+  policies: Uint8Array | undefined,
+) => Promise<AttestationResult>;
+
+/** The verdicts on all inputs, in their order. @throws what makes every one of them impossible */
+export async function verifyAll(
+  inputs: readonly VerifyInput[],
+  settings: CmcctlSettings,
+  at: Date | undefined,
+): Promise<readonly Verdict[]> {
+  const policies = await Promise.all(
+    (settings.policies ?? []).map(async (path) => await readSettingFile(path, 'policies')),
+  );
+  if (settings.standalone === true) {
+    const metadataRoots = await readRoots(settings.rootCas ?? []);
+    await using policyEngine = createPolicyEngine();
+    return await withDeadline(settings, (signal) =>
+      judgeAll(inputs, policies, async ({ report, nonce }, policy) => {
+        const { result } = await verify(report, {
+          nonce,
+          metadataRoots,
+          policyEngine,
+          signal,
+          ...(at === undefined ? {} : { now: at }),
+          ...(policy === undefined ? {} : { policies: policy }),
+        });
+        return result;
+      }),
+    );
+  }
+  return await withDaemon(settings, (cmc, signal) =>
+    judgeAll(inputs, policies, async ({ report, nonce }, policy) => {
+      const request = { report, nonce, ...(policy === undefined ? {} : { policies: policy }) };
+      return (await cmc.verify(request, { signal })).result;
+    }),
+  );
+}
+
+async function readRoots(paths: readonly string[]): Promise<readonly Certificate[]> {
+  if (paths.length === 0) throw new UsageError('verify --standalone needs root-cas');
+  const texts = await Promise.all(paths.map((path) => readSettingFile(path, 'rootCas')));
+  return texts.flatMap((text) => parsePemCertificates(decodeUtf8(text)));
+}
+
+async function judgeAll(
+  inputs: readonly VerifyInput[],
+  policies: readonly Uint8Array[],
+  verifyOne: VerifyOne,
+): Promise<readonly Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const input of inputs) {
+    try {
+      verdicts.push(toVerdict(input, await judge(input, policies, verifyOne)));
+    } catch (error) {
+      // The first report tells whether the daemon is there at all.
+      if (verdicts.length === 0 || exitCodeOf(error) !== EXIT.unavailable) throw error;
+      verdicts.push({
+        file: input.file,
+        status: 'unavailable',
+        reasons: [`No verdict: ${describeError(error)}.`],
+      });
+    }
+  }
+  return verdicts;
+}
+
+/** The result under the first policy that does not accept, or else under the last. */
+async function judge(
+  input: VerifyInput,
+  policies: readonly Uint8Array[],
+  verifyOne: VerifyOne,
+): Promise<AttestationResult> {
+  const [first, ...others] = policies;
+  let result = await verifyOne(input, first);
+  for (const policy of others) {
+    if (!accepted(result)) break;
+    result = await verifyOne(input, policy);
+  }
+  return result;
+}
+
+function accepted({ summary }: AttestationResult): boolean {
+  return summary.status === 'success' || summary.status === 'warn';
+}
+
+function toVerdict({ file }: VerifyInput, result: AttestationResult): Verdict {
+  const status = result.summary.status === 'warn' ? 'warn' : 'success';
+  return { file, status: accepted(result) ? status : 'fail', reasons: explain(result), result };
+}
