@@ -23,6 +23,10 @@ const UNRECOGNIZED_EXECUTABLES = 33;
 const UNRECOGNIZED_INSTANCE = 97;
 const CRYPTO_FAILED = 99;
 
+/** Where the tiers of AR4SI begin. */
+const WARNING = 32;
+const CONTRAINDICATED = 96;
+
 /** Evidence that hardware signs whose vendor certifies it. */
 const HARDWARE = /^(SNP|TDX|SGX) /;
 /** Evidence by a key that nothing vouches for. */
@@ -52,6 +56,7 @@ export function createEarSigner(
 
 /** The claims of an EAR for one result. */
 export function earClaims(result: AttestationResult, nonce: Uint8Array, now: Date): object {
+  const vector = trustVector(result.measurements ?? []);
   return {
     eat_profile: PROFILE,
     iat: Math.floor(now.getTime() / 1000),
@@ -61,20 +66,21 @@ export function earClaims(result: AttestationResult, nonce: Uint8Array, now: Dat
     },
     submods: {
       CMC: {
-        ear_status: statusOf(result),
-        ear_trustworthiness_vector: trustVector(result.measurements ?? []),
+        ear_status: statusOf(result.summary.status, vector),
+        ear_trustworthiness_vector: vector,
         eat_nonce: toBase64url(nonce),
       },
     },
   };
 }
 
-/** An accepted report affirms only what hardware or a certified key stands behind. */
-function statusOf(result: AttestationResult): string {
-  const vector = trustVector(result.measurements ?? []);
-  if (result.summary.status === 'warn') return 'warning';
-  if (result.summary.status !== 'success') return 'contraindicated';
-  return Object.keys(vector).length === 0 ? 'none' : 'affirming';
+/** Never better than the worst claim; affirms only what hardware or a certified key stands behind. */
+function statusOf(summary: string, vector: TrustVector): string {
+  const worst = Math.max(0, ...Object.values(vector));
+  const accepted = summary === 'success' || summary === 'warn';
+  if (!accepted || worst >= CONTRAINDICATED) return 'contraindicated';
+  if (summary === 'warn' || worst >= WARNING) return 'warning';
+  return worst === 0 ? 'none' : 'affirming';
 }
 
 function trustVector(measurements: readonly MeasurementResult[]): TrustVector {
