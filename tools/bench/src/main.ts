@@ -9,6 +9,7 @@ import type { Figure } from './benchmark.ts';
 const BENCHMARKS: Readonly<Record<string, { readonly oneCore: boolean }>> = {
   handshake: { oneCore: true },
   'verify-report': { oneCore: true },
+  snp: { oneCore: true },
   grpc: { oneCore: false },
   'idle-connection': { oneCore: false },
   daemon: { oneCore: false },
@@ -54,6 +55,8 @@ async function load(name: string, folder: string): Promise<readonly Figure[]> {
       return await (await import('./handshake.ts')).handshake(folder);
     case 'verify-report':
       return await (await import('./verify-report.ts')).verifyReport(folder);
+    case 'snp':
+      return await (await import('./snp.ts')).snp();
     case 'grpc':
       return await (await import('./grpc.ts')).grpc(folder);
     case 'idle-connection':
