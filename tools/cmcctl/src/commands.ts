@@ -139,9 +139,9 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'inspect',
-    summary: 'show an artefact: report, cert',
+    summary: 'show an artefact: report, cert, snp',
     args: '<kind> <file>',
-    settings: ['json', 'roots', 'archived', 'at'],
+    settings: ['json', 'roots', 'certs', 'archived', 'at'],
     examples: ['inspect report report.cbor', 'inspect cert chain.pem --roots ca.pem --json'],
     load: async () => (await import('./commands/inspect.ts')).inspect,
   },

@@ -45,6 +45,7 @@ export interface CmcctlSettings extends Omit<ConnectionSettings, 'policies'> {
   readonly validHours?: number;
   readonly note?: string;
   readonly roots?: readonly string[];
+  readonly certs?: readonly string[];
 }
 
 const files = v.pipe(v.array(text), v.minLength(1, 'expected at least one file'));
@@ -112,5 +113,9 @@ export const cmcctlSchema: v.StrictObjectSchema<
   roots: setting<readonly string[]>(
     files,
     'Files (PEM) with the CA certificates that the certificate must chain to',
+  ),
+  certs: setting<readonly string[]>(
+    files,
+    'Files (DER or PEM) with the certificates of the key that signed: leaf, intermediate, root',
   ),
 });

@@ -17,4 +17,5 @@ export type Inspector = (bytes: Uint8Array, settings: CmcctlSettings) => Promise
 export const INSPECTORS: Readonly<Record<string, () => Promise<Inspector>>> = {
   report: async () => (await import('./report.ts')).inspectReport,
   cert: async () => (await import('./cert.ts')).inspectCert,
+  snp: async () => (await import('./snp.ts')).inspectSnp,
 };
