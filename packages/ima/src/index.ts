@@ -1,1 +1,12 @@
-export {};
+export type { HashName } from './algorithms.ts';
+export { imaAsciiToBinary } from './ascii.ts';
+export { bootAggregate, bootAggregatePcrs } from './boot-aggregate.ts';
+export type { FileDigest, ImaEntry } from './entry.ts';
+export { type ParseImaOptions, parseImaList, replayImaList } from './list.ts';
+export { ImaReplay, type ImaReplayOptions, type ImaState } from './replay.ts';
+export {
+  createImaKeyring,
+  type ImaKeyring,
+  type ImaSignatureResult,
+  verifyImaSignature,
+} from './signature.ts';

@@ -13,6 +13,7 @@ const BENCHMARKS: Readonly<Record<string, { readonly oneCore: boolean }>> = {
   grpc: { oneCore: false },
   'idle-connection': { oneCore: false },
   daemon: { oneCore: false },
+  ima: { oneCore: true },
 };
 
 const [, , command = '', ...names] = process.argv;
@@ -59,6 +60,8 @@ async function load(name: string, folder: string): Promise<readonly Figure[]> {
       return await (await import('./snp.ts')).snp();
     case 'grpc':
       return await (await import('./grpc.ts')).grpc(folder);
+    case 'ima':
+      return await (await import('./ima.ts')).ima();
     case 'idle-connection':
       return await (await import('./idle-connection.ts')).idleConnection(folder);
     default:
