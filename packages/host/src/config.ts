@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { CmcError } from '@cmc/bytes';
+import { CmcError, parseJson } from '@cmc/bytes';
 import * as v from 'valibot';
 import { suggest } from './suggest.ts';
 
@@ -41,7 +41,7 @@ export async function readConfig<const S extends AnyObjectSchema>(
 ): Promise<v.InferOutput<S>> {
   const merged: Record<string, unknown> = {};
   for (const file of sources.files ?? []) {
-    const settings = parseObject(await readText(file), file);
+    const settings = parseObject(await readBytes(file), file);
     refuseUnknownKeys(schema, settings, file);
     checkValues(v.partial(schema), settings, file);
     Object.assign(merged, settings);
@@ -53,9 +53,9 @@ export async function readConfig<const S extends AnyObjectSchema>(
   return checkValues(schema, merged, sources.files?.at(-1) ?? 'command line');
 }
 
-async function readText(file: string): Promise<string> {
+async function readBytes(file: string): Promise<Uint8Array> {
   try {
-    return await readFile(file, 'utf8');
+    return new Uint8Array(await readFile(file));
   } catch (error) {
     throw new ConfigError('ERR_CONFIG_UNREADABLE', `cannot read config file ${file}`, {
       cause: error,
@@ -63,12 +63,15 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-function parseObject(text: string, file: string): Record<string, unknown> {
+function parseObject(bytes: Uint8Array, file: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // Strict: of a key that stands there twice, one value would be dropped without a word.
+    value = parseJson(bytes);
   } catch (error) {
-    throw new ConfigError('ERR_CONFIG_SYNTAX', `${file} is not JSON`, { cause: error });
+    throw new ConfigError('ERR_CONFIG_SYNTAX', `${file} is not JSON as it should be`, {
+      cause: error,
+    });
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ConfigError('ERR_CONFIG_SYNTAX', `${file}: expected a JSON object`);

@@ -55,6 +55,8 @@ describe('readConfig', () => {
   test.each([
     ['a missing file', 'missing.json', undefined, 'ERR_CONFIG_UNREADABLE'],
     ['text that is not JSON', 'e.json', '{', 'ERR_CONFIG_SYNTAX'],
+    ['a key twice', 'twice.json', '{"address":"a","address":"b"}', 'ERR_CONFIG_SYNTAX'],
+    ['a nested key twice', 'nested.json', '{"x":[{"a":1,"a":1}]}', 'ERR_CONFIG_SYNTAX'],
     ['an array', 'f.json', '[]', 'ERR_CONFIG_SYNTAX'],
     ['a missing key', 'g.json', '{}', 'ERR_CONFIG_VALUE'],
   ])('refuses %s', async (_, name, content, code) => {

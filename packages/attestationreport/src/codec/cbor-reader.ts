@@ -1,7 +1,5 @@
-import { concatBytes, decodeUtf8 } from '@cmc/bytes';
+import { concatBytes, DecodeCursor, type DecodeOptions, decodeUtf8 } from '@cmc/bytes';
 import { type CborKey, Float } from './cbor-value.ts';
-import { Cursor } from './cursor.ts';
-import type { DecodeOptions } from './limits.ts';
 
 /** Major types of RFC 8949, section 3.1. */
 export const MAJOR: Readonly<
@@ -27,7 +25,7 @@ const INDEFINITE = 31;
 const SHORT_TEXT = 24;
 
 /** Strict CBOR (RFC 8949), pulled item by item; canonical encoding required unless told otherwise. */
-export class CborReader extends Cursor {
+export class CborReader extends DecodeCursor {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #canonical: boolean;

@@ -1,4 +1,4 @@
-import { ByteWriter } from '@cmc/bytes';
+import { ByteWriter, type DecodeOptions } from '@cmc/bytes';
 import { CborReader, MAJOR, SeenKeys } from './cbor-reader.ts';
 import { type CborKey, type CborValue, Float, Tagged } from './cbor-value.ts';
 import {
@@ -11,7 +11,6 @@ import {
   writeNull,
   writeText,
 } from './cbor-writer.ts';
-import type { DecodeOptions } from './limits.ts';
 
 /** Options of {@link decodeCbor}. */
 export interface DecodeCborOptions extends DecodeOptions {

@@ -1,3 +1,11 @@
+export type { DecodeOptions } from '@cmc/bytes';
+export {
+  DEFAULT_MAX_BYTES,
+  DEFAULT_MAX_ITEMS,
+  MAX_CONTAINER_ITEMS,
+  MAX_DEPTH,
+  parseJson,
+} from '@cmc/bytes';
 export type { DecodeCborOptions } from './cbor.ts';
 export { decodeCbor, encodeCbor } from './cbor.ts';
 export type { CborKey, CborValue } from './cbor-value.ts';
@@ -29,15 +37,8 @@ export {
   uint32,
   uint64,
 } from './kinds.ts';
-export type { DecodeOptions } from './limits.ts';
-export {
-  DEFAULT_MAX_BYTES,
-  DEFAULT_MAX_ITEMS,
-  MAX_CONTAINER_ITEMS,
-  MAX_DEPTH,
-} from './limits.ts';
 export type { Decoded } from './message.ts';
-export { decodeStruct, detectSerialization, encodeStruct, parseJson } from './message.ts';
+export { decodeStruct, detectSerialization, encodeStruct } from './message.ts';
 export {
   imageDescriptionSchema,
   manifestDescriptionSchema,

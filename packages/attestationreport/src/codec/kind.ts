@@ -1,6 +1,5 @@
-import type { ByteWriter } from '@cmc/bytes';
+import type { ByteWriter, JsonReader } from '@cmc/bytes';
 import type { CborReader } from './cbor-reader.ts';
-import type { JsonReader } from './json-reader.ts';
 
 /**
  * How one type of value looks in JSON and in CBOR. Structures are described by kinds once; readers

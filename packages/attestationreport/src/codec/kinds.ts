@@ -1,4 +1,4 @@
-import { fromBase64, fromHex, toBase64, toHex } from '@cmc/bytes';
+import { type DecodeCursor, fromBase64, fromHex, toBase64, toHex } from '@cmc/bytes';
 import type { Uint64 } from '../types/event-data.ts';
 import { MAJOR, SeenKeys } from './cbor-reader.ts';
 import {
@@ -10,7 +10,6 @@ import {
   writeNull,
   writeText,
 } from './cbor-writer.ts';
-import type { Cursor } from './cursor.ts';
 import { compareUtf8, quoteJson } from './json-text.ts';
 import type { Kind } from './kind.ts';
 
@@ -167,7 +166,7 @@ export function mandatory<T>(kind: Kind<T>): Kind<T> {
 
 /** One of some texts; there is no zero value. */
 export function oneOf<T extends string>(...choices: readonly T[]): Kind<T> {
-  const choose = (reader: Cursor, value: string): T =>
+  const choose = (reader: DecodeCursor, value: string): T =>
     choices.find((choice) => choice === value) ??
     reader.fail('ERR_DECODE_VALUE', `expected one of ${choices.join(', ')}`);
   return {
@@ -181,7 +180,7 @@ export function oneOf<T extends string>(...choices: readonly T[]): Kind<T> {
 }
 
 function integer(min: number, max: number): Kind<number> {
-  const check = (reader: Cursor, value: number | bigint): number =>
+  const check = (reader: DecodeCursor, value: number | bigint): number =>
     typeof value === 'number' && value >= min && value <= max
       ? value
       : reader.fail('ERR_DECODE_VALUE', `integer ${value} is not within ${min} to ${max}`);
@@ -199,7 +198,7 @@ function integer(min: number, max: number): Kind<number> {
   };
 }
 
-function refuseNegative(reader: Cursor, value: Uint64): Uint64 {
+function refuseNegative(reader: DecodeCursor, value: Uint64): Uint64 {
   return value < 0 ? reader.fail('ERR_DECODE_VALUE', `integer ${value} is negative`) : value;
 }
 

@@ -1,10 +1,14 @@
-import { ByteWriter, DecodeError, encodeUtf8 } from '@cmc/bytes';
-import type { JsonValue } from '../types/report.ts';
+import {
+  ByteWriter,
+  DecodeError,
+  type DecodeOptions,
+  encodeUtf8,
+  JsonReader,
+  parseJson,
+} from '@cmc/bytes';
 import type { Serialization } from '../types/serialization.ts';
 import { decodeCbor } from './cbor.ts';
 import { CborReader, MAJOR } from './cbor-reader.ts';
-import { JsonReader } from './json-reader.ts';
-import type { DecodeOptions } from './limits.ts';
 import type { StructSchema } from './struct.ts';
 
 /** Bytes of `value`: compact JSON, or canonical CBOR. @throws {TypeError | RangeError} */
@@ -45,17 +49,6 @@ export function decodeStruct<T>(
   const value = schema.readCbor(reader);
   reader.end();
   return { value, serialization };
-}
-
-/**
- * Value of a JSON text (RFC 8259), UTF-8. Refuses duplicate keys, lone surrogates and numbers out
- * of range; objects have no prototype. @throws {DecodeError}
- */
-export function parseJson(bytes: Uint8Array, options: DecodeOptions = {}): JsonValue {
-  const reader = new JsonReader(bytes, 'JSON', options);
-  const value = reader.readValue();
-  reader.end();
-  return value;
 }
 
 /**

@@ -1,9 +1,11 @@
 import {
   type ByteWriter,
   DecodeError,
+  type DecodeOptions,
   decodeUtf8,
   encodeUtf8,
   fromBase64url,
+  JsonReader,
   toBase64url,
 } from '@cmc/bytes';
 import type {
@@ -15,10 +17,8 @@ import type {
 } from '../types/report.ts';
 import type { Serialization } from '../types/serialization.ts';
 import { artifactSchema } from './component-schema.ts';
-import { JsonReader } from './json-reader.ts';
 import type { Kind } from './kind.ts';
 import { bytes, list, mandatory, map, nullable, text } from './kinds.ts';
-import type { DecodeOptions } from './limits.ts';
 import { decodeStruct, encodeStruct } from './message.ts';
 import { field, optional, type StructSchema, struct } from './struct.ts';
 

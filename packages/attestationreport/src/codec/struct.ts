@@ -1,8 +1,7 @@
-import { compareBytes } from '@cmc/bytes';
+import { compareBytes, type DecodeCursor } from '@cmc/bytes';
 import { readCborItem } from './cbor.ts';
 import { MAJOR, SeenKeys } from './cbor-reader.ts';
 import { encodeKey, writeHead } from './cbor-writer.ts';
-import type { Cursor } from './cursor.ts';
 import { quoteJson } from './json-text.ts';
 import type { Kind } from './kind.ts';
 
@@ -172,7 +171,11 @@ function emptySlots(members: readonly Member[]): unknown[] {
 }
 
 /** Object with the members in the order of the description, whatever order they came in. */
-function assemble(members: readonly Member[], slots: readonly unknown[], cursor: Cursor): object {
+function assemble(
+  members: readonly Member[],
+  slots: readonly unknown[],
+  cursor: DecodeCursor,
+): object {
   const value: Record<string, unknown> = {};
   for (const { name, index, kind, optionalInJson } of members) {
     const item = slots[index];

@@ -1,6 +1,8 @@
+import type { JsonObject } from '@cmc/bytes';
 import type { EventData } from './event-data.ts';
 import type { Validity } from './metadata.ts';
 
+export type { JsonObject, JsonValue } from '@cmc/bytes';
 export type { Validity };
 
 /** One attestation report as decoded. Nothing in it is verified. */
@@ -95,20 +97,6 @@ export interface CtrData {
   /** OCI runtime specification (runtime-spec 1.3.0) as generic JSON. */
   readonly ociSpec?: JsonObject;
 }
-
-/**
- * Any JSON value with null-prototype objects. Integers that fit 64 bits but not `number` are
- * `bigint` (a resource limit of 2^64 - 1 is common in OCI specifications).
- */
-export type JsonValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | readonly JsonValue[]
-  | { readonly [key: string]: JsonValue };
-export type JsonObject = { readonly [key: string]: JsonValue };
 
 /** Payload of software evidence (a JWS). */
 export interface SwEvidence {

@@ -1,7 +1,8 @@
-import { DecodeError, decodeUtf8, encodeUtf8 } from '@cmc/bytes';
-import type { JsonObject, JsonValue } from '../types/report.ts';
-import { Cursor } from './cursor.ts';
-import type { DecodeOptions } from './limits.ts';
+import { DecodeCursor } from '../decode-cursor.ts';
+import type { DecodeOptions } from '../decode-limits.ts';
+import { DecodeError } from '../errors.ts';
+import { decodeUtf8, encodeUtf8 } from '../text.ts';
+import type { JsonObject, JsonValue } from './json-value.ts';
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const HEX4 = /[0-9A-Fa-f]{4}/y;
@@ -34,7 +35,7 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /** Strict JSON (RFC 8259), pulled value by value. Offsets of errors are bytes of the UTF-8 text. */
-export class JsonReader extends Cursor {
+export class JsonReader extends DecodeCursor {
   readonly #text: string;
 
   constructor(bytes: Uint8Array, name: string, options: DecodeOptions = {}) {

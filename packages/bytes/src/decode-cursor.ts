@@ -1,17 +1,17 @@
-import { DecodeError, type DecodeErrorCode } from '@cmc/bytes';
 import {
   DEFAULT_MAX_BYTES,
   DEFAULT_MAX_ITEMS,
   type DecodeOptions,
   MAX_CONTAINER_ITEMS,
   MAX_DEPTH,
-} from './limits.ts';
+} from './decode-limits.ts';
+import { DecodeError, type DecodeErrorCode } from './errors.ts';
 
 /** Characters of one key in the path of an error. */
 const MAX_KEY_IN_PATH = 64;
 
 /** What the JSON and the CBOR reader share: position, limits, and the path of errors. */
-export abstract class Cursor {
+export abstract class DecodeCursor {
   /** Next unit to read: a byte of CBOR, a UTF-16 unit of JSON text. */
   position = 0;
   /** Members on the way to the value that is being read, outermost first. */
