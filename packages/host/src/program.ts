@@ -45,8 +45,7 @@ export async function runProgram(
   argv: readonly string[] = process.argv,
 ): Promise<void> {
   try {
-    for (const each of [command, ...command.commands])
-      each.exitOverride().showSuggestionAfterError();
+    for (const each of withSubcommands(command)) each.exitOverride().showSuggestionAfterError();
     await command.parseAsync([...argv]);
   } catch (error) {
     if (isCommanderError(error)) {
@@ -57,6 +56,11 @@ export async function runProgram(
     process.stderr.write(`${command.name()}: ${describeError(error)}\n`);
     process.exitCode = exitCodeOf(error);
   }
+}
+
+/** A command and all below it, however deep. */
+function withSubcommands(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
 }
 
 /** Not by its class: the program may have another copy of commander than this package. */

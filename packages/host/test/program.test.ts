@@ -61,6 +61,18 @@ describe('runProgram', () => {
     expect(output.mock.calls.join('')).not.toContain('--objects');
   });
 
+  test('exits with 2 for a wrong flag of a command below a command', async () => {
+    const program = new Command('tool');
+    const write = vi.fn();
+    program.configureOutput({ writeErr: write });
+    program
+      .command('create')
+      .command('thing')
+      .action(() => {});
+    await runProgram(program, ['node', 'tool', 'create', 'thing', '--bogus']);
+    expect(process.exitCode).toBe(2);
+  });
+
   test('knows the errors of another copy of commander', async () => {
     const output = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
     const command = new Command('program').action(() => {

@@ -1,1 +1,10 @@
-export {};
+export type { MrErrorCode } from './errors.ts';
+export { MrError } from './errors.ts';
+export { createProgram } from './program.ts';
+export type { Firmware, FirmwareSection, SectionType } from './snp/firmware.ts';
+export { readFirmware } from './snp/firmware.ts';
+export type { DirectBoot } from './snp/kernel-hashes.ts';
+export type { SnpGuest } from './snp/precompute.ts';
+export { precomputeSnp } from './snp/precompute.ts';
+export { cpuSignature, PROCESSOR_TYPES, processorSignature } from './snp/processors.ts';
+export type { Monitor } from './snp/vmsa.ts';

@@ -1,0 +1,21 @@
+import { packageVersion } from '@cmc/host';
+import { Command } from 'commander';
+import { addPrecomputeSnp } from './precompute-snp.ts';
+
+const EXIT_CODES = `
+Exit codes: 0 success, 2 wrong call or input.
+`;
+
+/** The command line of mrtool. */
+export function createProgram(): Command {
+  const program = new Command('mrtool')
+    .enablePositionalOptions()
+    .description('Reference values: what software and firmware will measure, for manifests.')
+    .version(packageVersion(import.meta.url))
+    .addHelpText('after', EXIT_CODES);
+  const precompute = program
+    .command('precompute')
+    .description('compute what will be measured, without the machine');
+  addPrecomputeSnp(precompute);
+  return program;
+}
