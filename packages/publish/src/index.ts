@@ -1,0 +1,10 @@
+export type { DetectionFinding } from './detection-finding.ts';
+export { detectionFinding, unauthorizedArtifacts } from './detection-finding.ts';
+export type { PublishErrorCode, PublishErrorOptions } from './errors.ts';
+export { PublishError } from './errors.ts';
+export type { NetworkEvent } from './network-event.ts';
+export { networkEvent } from './network-event.ts';
+export type { Publisher, PublisherOptions, PublishOutcome, PublishTarget } from './publisher.ts';
+export { createPublisher } from './publisher.ts';
+export type { PublishSettings } from './settings.ts';
+export { publishEntries } from './settings.ts';
