@@ -1,6 +1,6 @@
-import { issueCrl } from '@cmc/est';
 import { writeFileAtomic } from '@cmc/host';
-import { readIssuer } from './authority.ts';
+import { readIssuer } from '../config/key-files.ts';
+import { issueNextCrl } from '../server/crl.ts';
 import { parseDuration } from './duration.ts';
 import { pemOf } from './pem.ts';
 import type { CommandContext } from './program.ts';
@@ -10,21 +10,10 @@ export async function crl({ config, store, flags, write, now }: CommandContext):
   const out = String(flags['out']);
   const nextUpdate = new Date(now.getTime() + parseDuration(String(flags['next']), '--next'));
   const issuer = await readIssuer(config);
-  const { number, revoked } = await store.nextCrl(now);
-  const der = await issueCrl({
-    issuer,
-    now,
-    nextUpdate,
-    number,
-    revoked: revoked.flatMap(({ serial, revoked: revocation }) =>
-      revocation === undefined
-        ? []
-        : [{ serial, revokedAt: revocation.at, reason: revocation.reason }],
-    ),
-  });
+  const { crl: der, number, revoked } = await issueNextCrl({ store, issuer, now, nextUpdate });
   const content = out.endsWith('.pem') ? pemOf('X509 CRL', der) : der;
   await writeFileAtomic(out, content, { mode: 0o644 });
-  const answer = { number: Number(number), revoked: revoked.length, nextUpdate };
-  const words = `list ${number} with ${revoked.length} certificates, next ${nextUpdate.toISOString()}\n`;
+  const answer = { number: Number(number), revoked, nextUpdate };
+  const words = `list ${number} with ${revoked} certificates, next ${nextUpdate.toISOString()}\n`;
   write(flags['json'] === true ? `${JSON.stringify(answer)}\n` : words);
 }

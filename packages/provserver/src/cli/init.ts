@@ -3,6 +3,8 @@ import { dirname, join, resolve } from 'node:path';
 import { createSoftwareKey, softwareSigner } from '@cmc/driver-sw';
 import { ipOctets, isDnsName, issueCertificate, issueRoot, KeyPurpose } from '@cmc/est';
 import { syncFolder, UsageError, writeFileAtomic } from '@cmc/host';
+import { DEFAULT_ENDPOINTS } from '../config/endpoints.ts';
+import { isNamePattern } from '../config/name-pattern.ts';
 import type { ProvserverConfig } from '../config/schema.ts';
 import { ProvError } from '../errors.ts';
 import { pemOf } from './pem.ts';
@@ -12,6 +14,8 @@ export interface InitOptions {
   readonly dir: string;
   /** DNS names and IP addresses of the server. */
   readonly names: readonly string[];
+  /** Names that attested devices may have. */
+  readonly allowedNames: readonly string[];
   readonly now: Date;
 }
 
@@ -26,7 +30,7 @@ const READABLE = { mode: 0o644 };
  * path of the config file.
  * @throws {ProvError} ERR_PROV_EXISTS there is something in the folder @throws {UsageError} a name
  */
-export async function init({ dir, names, now }: InitOptions): Promise<string> {
+export async function init({ dir, names, allowedNames, now }: InitOptions): Promise<string> {
   const folder = resolve(dir);
   const dnsNames = names.filter((name) => ipOctets(name) === undefined);
   const ipAddresses = names.filter((name) => ipOctets(name) !== undefined);
@@ -34,13 +38,19 @@ export async function init({ dir, names, now }: InitOptions): Promise<string> {
   if (wrong !== undefined) {
     throw new UsageError(`--name: expected a DNS name or an IP address, got "${wrong}"`);
   }
+  const noPattern = allowedNames.find((name) => !isNamePattern(name));
+  if (noPattern !== undefined) {
+    throw new UsageError(
+      `--allow-names: expected names, *.example.org, {prover} or *, got "${noPattern}"`,
+    );
+  }
   const made = await mkdtemp(`${folder}.`).catch((cause: unknown) => {
     throw new ProvError('ERR_PROV_CONFIG', `no file can be made in ${dirname(folder)}`, { cause });
   });
   try {
     const chain = await makeAuthority(made, now);
     await makeServerCertificate(made, chain, { dnsNames, ipAddresses, now });
-    const config = `${JSON.stringify(safeConfig(folder), undefined, 2)}\n`;
+    const config = `${JSON.stringify(safeConfig(folder, allowedNames), undefined, 2)}\n`;
     await writeFileAtomic(join(made, 'provserver.json'), config);
     await put(made, folder);
   } finally {
@@ -112,7 +122,7 @@ async function makeServerCertificate(
 }
 
 /** Listens on loopback, and gives certificates to attested devices only. */
-function safeConfig(folder: string): ProvserverConfig {
+function safeConfig(folder: string, allowedNames: readonly string[]): ProvserverConfig {
   return {
     estAddr: '127.0.0.1:9000',
     estCaKey: join(folder, 'ca-key.pem'),
@@ -121,7 +131,8 @@ function safeConfig(folder: string): ProvserverConfig {
     tlsCaChain: [join(folder, 'tls-chain.pem')],
     rootCas: [join(folder, 'root.pem')],
     database: `sqlite://${encodeURI(join(folder, 'provserver.db'))}`,
-    authMethods: ['attestation'],
+    endpoints: DEFAULT_ENDPOINTS,
+    allowedNames,
     spkiNonce: 'refuse',
   };
 }

@@ -11,8 +11,9 @@ import { token } from './token.ts';
 
 const EXAMPLES = `
 Examples:
-  Make a CA and a config file, then a token for a device:
+  Make a CA and a config file, serve, and make a token for a device:
     provserver init --dir /etc/cmc/prov --name prov.example.org,192.0.2.7
+    provserver serve --config /etc/cmc/prov/provserver.json
     provserver token --config /etc/cmc/prov/provserver.json --names node-7.example.org --valid 48h
 
   What was issued, taking one back, and the list of those:
@@ -36,6 +37,13 @@ export interface CommandContext {
   readonly now: Date;
 }
 
+interface InitFlags {
+  readonly dir: string;
+  readonly name: string;
+  readonly allowNames?: string;
+  readonly json?: boolean;
+}
+
 type Run = (context: CommandContext, ...args: string[]) => Promise<void>;
 
 /** The command line of provserver. */
@@ -49,11 +57,27 @@ export function createProgram(write: Output = (text) => process.stdout.write(tex
     .description('make a CA, a TLS certificate for this server and a config file')
     .requiredOption('--dir <folder>', 'folder to make; it must not exist, or be empty')
     .option('--name <name,…>', 'DNS names and IP addresses of this server', 'localhost,127.0.0.1')
+    .option(
+      '--allow-names <name,…>',
+      'names that attested devices may have: exact ones, *.example.org, {prover}, *. Default: none',
+    )
     .option('--json', 'answer for machines')
-    .action(async (flags: { dir: string; name: string; json?: boolean }) => {
-      const config = await init({ ...flags, names: flags.name.split(','), now: new Date() });
+    .action(async (flags: InitFlags) => {
+      const config = await init({
+        dir: flags.dir,
+        names: flags.name.split(','),
+        allowedNames: flags.allowNames?.split(',') ?? [],
+        now: new Date(),
+      });
       write(flags.json === true ? `${JSON.stringify({ config })}\n` : `${config}\n`);
     });
+  const server = program
+    .command('serve', { isDefault: true })
+    .description('serve EST, and what else the settings say, until a signal stops it');
+  addSettingFlags(server, provserverConfigSchema).action(async () => {
+    const { serve } = await import('./serve.ts');
+    await serve(await settingsOf(server, provserverConfigSchema));
+  });
   const add = (command: Command, run: Run): void => addStoreCommand(command, run, write);
   add(
     program

@@ -1,8 +1,7 @@
 import { required, type SettingEntries, setting, text } from '@cmc/host';
 import * as v from 'valibot';
-
-/** By what a request for a certificate may be authorised. */
-export type AuthMethod = 'token' | 'certificate' | 'attestation';
+import type { AuthMethod, EndpointMethods } from './endpoints.ts';
+import { isNamePattern } from './name-pattern.ts';
 
 /**
  * Settings of the server: the keys of its config file. {@link provserverConfigSchema} says what each
@@ -16,15 +15,38 @@ export interface ProvserverConfig {
   readonly tlsCaChain: readonly string[];
   readonly rootCas: readonly string[];
   readonly database: string;
-  readonly authMethods?: readonly AuthMethod[];
-  readonly simpleEnroll?: readonly Exclude<AuthMethod, 'attestation'>[];
+  readonly endpoints?: Partial<EndpointMethods>;
+  readonly allowedNames?: readonly string[];
   readonly spkiNonce?: 'allow' | 'refuse';
+  readonly useOmsp?: boolean;
+  readonly requireOmsp?: boolean;
+  readonly requireReportSignature?: boolean;
+  readonly minimumMetadataSigners?: number;
+  readonly allowOlderMetadata?: boolean;
+  readonly certificateDays?: number;
   readonly crlUrl?: string;
+  readonly httpFolder?: string;
+  readonly omspUrl?: string;
+  readonly omspFolder?: string;
+  readonly omspKey?: string;
+  readonly omspCaChain?: readonly string[];
+  readonly vcekCacheFolder?: string;
   readonly logLevel?: 'error' | 'warn' | 'info' | 'debug';
   readonly logFile?: string;
 }
 
 const files = v.pipe(v.array(text), v.minLength(1, 'expected at least one file'));
+
+const methods = v.exactOptional(
+  v.pipe(
+    v.array(v.picklist<readonly AuthMethod[]>(['token', 'certificate', 'attestation', 'tpm'])),
+    v.check((list) => new Set(list).size === list.length, 'expected each method once'),
+  ),
+);
+const namePattern = v.pipe(
+  text,
+  v.check(isNamePattern, 'expected a name, *.example.org, {prover} or *'),
+);
 
 /** Describes the config file. */
 export const provserverConfigSchema: v.StrictObjectSchema<
@@ -50,19 +72,58 @@ export const provserverConfigSchema: v.StrictObjectSchema<
     text,
     'sqlite:///absolute/path, or postgres://user@host/name for several servers',
   ),
-  authMethods: setting<readonly AuthMethod[]>(
-    v.pipe(v.array(v.picklist(['token', 'certificate', 'attestation'])), v.minLength(1)),
-    'What every attested enrolment needs, all of them. Default attestation',
+  endpoints: setting<Partial<EndpointMethods>>(
+    v.strictObject({
+      simpleenroll: methods,
+      simplereenroll: methods,
+      attestenroll: methods,
+      tpmactivateenroll: methods,
+      tpmcertifyenroll: methods,
+    }),
+    'What each endpoint needs, all of the list: token, certificate, attestation, tpm; [] closes it',
   ),
-  simpleEnroll: setting<readonly Exclude<AuthMethod, 'attestation'>[]>(
-    v.pipe(v.array(v.picklist(['token', 'certificate'])), v.minLength(1)),
-    'What /simpleenroll needs, all of them. Without this setting it is closed',
+  allowedNames: setting<readonly string[]>(
+    v.array(namePattern),
+    'Names that attested devices may have: exact ones, *.example.org, {prover} for the name in the report, * for any. Default: none',
   ),
   spkiNonce: setting(
     v.picklist(['allow', 'refuse']),
     'Whether devices may attest without a nonce of the server. Default refuse',
   ),
+  useOmsp: setting(v.boolean(), 'Whether revocation of manifests (OMSP) is checked. Default false'),
+  requireOmsp: setting(
+    v.boolean(),
+    'Whether manifests that cannot be revoked are refused. Default false',
+  ),
+  requireReportSignature: setting(
+    v.boolean(),
+    'Whether reports must be signed as a whole. Default false',
+  ),
+  minimumMetadataSigners: setting(
+    v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)),
+    'Signatures by different keys that each metadata item needs. Default 1',
+  ),
+  allowOlderMetadata: setting(
+    v.boolean(),
+    'Whether metadata older than what was accepted before passes. Default false',
+  ),
+  certificateDays: setting(
+    v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(825)),
+    'Days that certificates are valid. Default 180',
+  ),
   crlUrl: setting(text, 'Where devices find the revocation list; written into every certificate'),
+  httpFolder: setting(text, 'Folder with signed metadata to serve under its own name'),
+  omspUrl: setting(text, 'URL of the revocation service of this server, as manifests name it'),
+  omspFolder: setting(text, 'Folder with the revocation status of manifests'),
+  omspKey: setting(text, 'File with the private key that signs revocation statements'),
+  omspCaChain: setting<readonly string[]>(
+    files,
+    'Files (PEM) with the certificate of omspKey first, then those above it',
+  ),
+  vcekCacheFolder: setting(
+    text,
+    'Folder for certificates of AMD; with it the server passes them on to devices',
+  ),
   logLevel: setting(v.picklist(['error', 'warn', 'info', 'debug']), 'Default info'),
   logFile: setting(text, 'File for the log. Default: standard error'),
 });

@@ -4,6 +4,8 @@ import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Logger } from '@cmc/bytes';
+import { addressGroup } from './address-group.ts';
+import { BodyBudget } from './body-budget.ts';
 import { UsageCounter } from './counter.ts';
 import { findRoute } from './find-route.ts';
 import { HttpError, textResponse } from './http-error.ts';
@@ -37,6 +39,7 @@ export async function startHttpsServer(options: HttpsServerOptions): Promise<Htt
   const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits };
   const connections = new UsageCounter(limits.maxConnections, limits.maxConnectionsPerAddress);
   const running = new UsageCounter(limits.maxConcurrent, limits.maxConcurrentPerAddress);
+  const budget = new BodyBudget(limits.maxBodyBytes);
   const stop = new AbortController();
   const server = createServer({
     ...options.tls,
@@ -56,7 +59,7 @@ export async function startHttpsServer(options: HttpsServerOptions): Promise<Htt
   server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
   const open = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
-    const release = connections.take(socket.remoteAddress ?? '');
+    const release = connections.take(addressGroup(socket.remoteAddress ?? ''));
     if (release === undefined) return void socket.destroy();
     open.add(socket);
     socket.on('error', () => {});
@@ -74,34 +77,39 @@ export async function startHttpsServer(options: HttpsServerOptions): Promise<Htt
     const [path = '', ...query] = target.split('?');
     const { method = '', headers, socket } = incoming;
     const route = findRoute(routes, method, path);
-    const body = await readBody(incoming, route.maxBodyBytes ?? 0);
     const peer = (socket as TLSSocket).getPeerX509Certificate?.();
-    return await route.handle({
+    const head = {
       method,
       path,
       query: new URLSearchParams(query.join('?')),
       headers: headers as Readonly<Record<string, string | undefined>>,
-      body,
       ...(peer === undefined ? {} : { peerCertificate: new Uint8Array(peer.raw) }),
       remoteAddress: socket.remoteAddress ?? '',
       signal,
-    });
+    };
+    await route.admit?.(head);
+    const { body, release } = await readBody(incoming, route.maxBodyBytes ?? 0, budget);
+    try {
+      return await route.handle({ ...head, body });
+    } finally {
+      release();
+    }
   };
 
   const serve = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const release = running.take(incoming.socket.remoteAddress ?? '');
+    const release = running.take(addressGroup(incoming.socket.remoteAddress ?? ''));
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const limit = AbortSignal.timeout(limits.requestTimeoutMs + limits.handlerTimeoutMs);
     const signal = AbortSignal.any([gone.signal, stop.signal, limit]);
     try {
       if (release === undefined) throw new HttpError(503, 'too many requests at once', RETRY);
-      send(incoming, response, await untilAborted(answer(incoming, signal), signal));
+      // Work that goes on although nobody waits for it counts, too.
+      const work = answer(incoming, signal).finally(release);
+      send(incoming, response, await untilAborted(work, signal));
     } catch (error) {
       if (gone.signal.aborted) return;
       send(incoming, response, refusal(error, signal, logger));
-    } finally {
-      release?.();
     }
   };
   server.on('request', (incoming, response) => void serve(incoming, response));

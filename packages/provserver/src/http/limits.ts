@@ -13,6 +13,8 @@ export interface HttpLimits {
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
   readonly maxRequestsPerConnection: number;
+  /** Bodies of all requests at one time, memory that they grow into included. */
+  readonly maxBodyBytes: number;
   /** Requests that are read or answered at one time. */
   readonly maxConcurrent: number;
   readonly maxConcurrentPerAddress: number;
@@ -30,6 +32,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = Object.freeze({
   maxConnections: 1_024,
   maxConnectionsPerAddress: 128,
   maxRequestsPerConnection: 100,
+  maxBodyBytes: 256 * 1024 * 1024,
   maxConcurrent: 256,
   maxConcurrentPerAddress: 64,
   maxPathCharacters: 2_048,

@@ -20,11 +20,19 @@ export interface ProvResponse {
   readonly body: Uint8Array | string;
 }
 
+/** What is known of a request before its body is read. */
+export type ProvRequestHead = Omit<ProvRequest, 'body'>;
+
 interface Handler {
   readonly method: 'GET' | 'POST';
   /** Longest body that is read, bytes. Default: no body. */
   readonly maxBodyBytes?: number;
-  /** What it throws is logged, and the client gets a 500 without details. */
+  /** Throws an `HttpError` for a request whose body need not be read. */
+  readonly admit?: (head: ProvRequestHead) => Promise<void>;
+  /**
+   * Settles soon after the signal of the request, for until then it counts as running. An `HttpError`
+   * is the answer; of anything else that it throws the client learns nothing but the status 500.
+   */
   readonly handle: (request: ProvRequest) => Promise<ProvResponse>;
 }
 

@@ -2,14 +2,19 @@ import { connect, type TLSSocket } from 'node:tls';
 import { silentLogger } from '@cmc/bytes';
 import { createFakeCa } from '@cmc/testkit';
 import { afterEach, expect, test } from 'vitest';
+import { addressGroup } from '../../src/http/address-group.ts';
 import { type HttpsServer, startHttpsServer } from '../../src/http/https-server.ts';
 import type { HttpLimits } from '../../src/http/limits.ts';
-import type { RouteHandler } from '../../src/http/route.ts';
+import type { ProvResponse, RouteHandler } from '../../src/http/route.ts';
 
 const ca = await createFakeCa();
 const issued = await ca.issue({ commonName: 'server', dnsNames: ['localhost'] });
 const tls = { key: issued.privateKeyPem, cert: issued.chainPem };
 let handled = 0;
+let endDeaf = (): void => {};
+const deaf = new Promise<ProvResponse>((resolve) => {
+  endDeaf = () => resolve({ status: 200, body: '' });
+});
 const routes: readonly RouteHandler[] = [
   {
     method: 'POST',
@@ -20,7 +25,15 @@ const routes: readonly RouteHandler[] = [
       return { status: 200, body };
     },
   },
-  { method: 'GET', path: '/hang', handle: () => new Promise(() => {}) },
+  {
+    method: 'GET',
+    path: '/hang',
+    handle: ({ signal }) =>
+      new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+      }),
+  },
+  { method: 'GET', path: '/deaf', handle: () => deaf },
   { method: 'GET', path: '/fail', handle: () => Promise.reject(new Error('a secret')) },
   { method: 'GET', prefix: '/files/', handle: async ({ path }) => ({ status: 200, body: path }) },
 ];
@@ -134,6 +147,30 @@ test('answers 503 when an address has too many requests, and again serves it lat
   first.destroy();
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(await exchange(get('/files/a'))).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+test('a request counts until its handler is done, although the client is gone', async () => {
+  const limits = { maxConcurrentPerAddress: 1 };
+  const first = await open(limits);
+  first.write(get('/deaf'));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  first.destroy();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(await exchange(get('/files/a'))).toMatch(/^HTTP\/1\.1 503 /);
+  endDeaf();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(await exchange(get('/files/a'))).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+test.each([
+  ['192.0.2.7', '192.0.2.7'],
+  ['::ffff:192.0.2.7', '192.0.2.7'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:db8:1:2::1', '2001:db8:1:2::/64'],
+  ['fe80::1%eth0', 'fe80::/64'],
+  ['::1', '::/64'],
+])('clients at %s count as %s', (address, group) => {
+  expect(addressGroup(address)).toBe(group);
 });
 
 test('ends connections above the number for an address', async () => {

@@ -1,0 +1,68 @@
+import { DecodeError } from '@cmc/bytes';
+import { encodeBase64Lines, encodeCertsOnly, MEDIA_TYPE } from '@cmc/est';
+import type { Enrollment, EnrollmentRequest } from '../auth/enrollment.ts';
+import type { EnrollEndpoint } from '../config/endpoints.ts';
+import { HttpError } from '../http/http-error.ts';
+import type { ProvRequest, ProvResponse, RouteHandler } from '../http/route.ts';
+import type { CertificateRecord } from '../store/store.ts';
+
+/** RFC 7030, section 3.2.2. */
+export const EST_PATH = '/.well-known/est';
+
+/** What is special to one endpoint that issues certificates. */
+export interface EnrollRouteOptions {
+  readonly endpoint: EnrollEndpoint;
+  readonly maxBodyBytes: number;
+  /** Reads the body. What it throws as DecodeError becomes a 400. */
+  readonly decode: (
+    request: ProvRequest,
+  ) =>
+    | Omit<EnrollmentRequest, 'endpoint' | 'request'>
+    | Promise<Omit<EnrollmentRequest, 'endpoint' | 'request'>>;
+  /** The answer. Default: a certs-only message with the certificate. */
+  readonly respond?: (record: CertificateRecord) => ProvResponse | Promise<ProvResponse>;
+}
+
+/** A route `POST /.well-known/est/<endpoint>` on which `enrollment` decides. */
+export function createEnrollRoute(
+  enrollment: Enrollment,
+  options: EnrollRouteOptions,
+): RouteHandler {
+  const { endpoint, maxBodyBytes, decode, respond = certificateResponse } = options;
+  return {
+    method: 'POST',
+    path: `${EST_PATH}/${endpoint}`,
+    maxBodyBytes,
+    admit: async (head) => await enrollment.admit(endpoint, head),
+    handle: async (request) => {
+      const message = await decoded(async () => await decode(request));
+      const record = await enrollment.authorizeAndIssue({ ...message, endpoint, request });
+      return await respond(record);
+    },
+  };
+}
+
+/** A certs-only message as EST sends it. */
+export function certificatesResponse(certificates: readonly Uint8Array[]): ProvResponse {
+  return {
+    status: 200,
+    headers: {
+      'content-type': `${MEDIA_TYPE.certificates}; smime-type=certs-only`,
+      'content-transfer-encoding': 'base64',
+    },
+    body: encodeBase64Lines(encodeCertsOnly(certificates)),
+  };
+}
+
+function certificateResponse({ certificate }: CertificateRecord): ProvResponse {
+  return certificatesResponse([certificate]);
+}
+
+async function decoded<T>(decode: () => Promise<T>): Promise<T> {
+  try {
+    return await decode();
+  } catch (error) {
+    if (error instanceof DecodeError) throw new HttpError(400, error.message, {}, { cause: error });
+    throw error;
+  }
+}
