@@ -7,6 +7,11 @@ export type {
 } from './contract.ts';
 export type { ErrorCodeName } from './error-codes.ts';
 export { ErrorCode, errorCodeName, errorCodeText } from './error-codes.ts';
+export type { Finding } from './explain/finding.ts';
+export { printable } from './explain/finding.ts';
+export { findings } from './explain/findings.ts';
+export type { Reason, ReasonId, Severity } from './explain/reason.ts';
+export { REASONS, reasonLink } from './explain/reason.ts';
 export { explain } from './explain.ts';
 export type { GenerateOptions } from './generate.ts';
 export { generate } from './generate.ts';

@@ -122,8 +122,8 @@ describe('explain', () => {
       'The signature of Manifest app: the signature does not verify (error 64).',
       'The validity of Manifest app: not valid after 2026, the clock says 2027 (error 11).',
       'The nonce of the SW measurement: expected aa, got bb.',
-      'SW measurement: missing without hash (index 0) is required but was not measured.',
       'SW measurement: evil with hash abcd (index 0) was measured but matches no reference value: process.args differs from the reference.',
+      'SW measurement: missing without hash (index 0) is required but was not measured.',
     ]);
   });
 
@@ -175,9 +175,9 @@ describe('explain', () => {
     expect(explain({ ...good, summary })).toEqual([
       'The report of host is refused.',
       'Metadata item ab is missing (error 61).',
-      'A note.',
       'The report has no evidence (error 24).',
       'Denied (error 62).',
+      'A note.',
     ]);
   });
 

@@ -3,6 +3,7 @@ import { attestationResultSchema, decodeStruct, encodeStruct } from '../codec/in
 import { ErrorCode } from '../error-codes.ts';
 import type { AttestationResult, Result } from '../types/result.ts';
 import type { Findings } from './findings.ts';
+import { POLICY_OVERWROTE } from './note-texts.ts';
 import type { VerifyOptions } from './options.ts';
 
 /**
@@ -56,11 +57,10 @@ function overwrite(resultJson: string, allowed: boolean, findings: Findings): Re
 }
 
 function asWarning(failure: Result): Result {
-  const details = 'the verification FAILED and a policy overwrote the result with a warning';
   return {
     ...failure,
     status: 'warn',
-    details: [details, failure.details].filter(Boolean).join('\n'),
+    details: [POLICY_OVERWROTE, failure.details].filter(Boolean).join('\n'),
   };
 }
 

@@ -3,11 +3,9 @@ import type { SingleOmspResponse } from '../types/metadata.ts';
 import type { Result } from '../types/result.ts';
 import { failed, PASSED } from './findings.ts';
 import type { MetadataEntry } from './metadata-entry.ts';
+import { NO_OMSP_SERVER } from './note-texts.ts';
 import { type Instant, parseRfc3339 } from './rfc3339.ts';
 import { checkPeriod, notATime } from './validity.ts';
-
-const NO_SERVER =
-  'Revocation check for manifest was not possible, because manifest contains no OmspServer URL.';
 
 /**
  * Looks up every manifest in the verified OMSP responses and records what they say. Without a
@@ -24,8 +22,8 @@ export function checkRevocation(options: {
   for (const manifest of manifests) {
     const { omspServer = '' } = manifest.metadata;
     if (omspServer === '') {
-      if (required) refuse(manifest, NO_SERVER);
-      else manifest.findings.note(NO_SERVER);
+      if (required) refuse(manifest, NO_OMSP_SERVER);
+      else manifest.findings.note(NO_OMSP_SERVER);
       continue;
     }
     const [response, second] = verified

@@ -14,12 +14,10 @@ import type {
 } from './evidence/evidence-verifier.ts';
 import { EVIDENCE_VERIFIERS } from './evidence/registry.ts';
 import { type Findings, failed, NOT_REACHED } from './findings.ts';
+import { NO_HARDWARE_ANCHOR } from './note-texts.ts';
 
 /** Evidences in one report, and collaterals; there are fewer types of them. */
 export const MAX_EVIDENCES = 32;
-
-const NO_HARDWARE_ANCHOR =
-  'no hardware anchor: nothing but the host itself vouches for the key of this evidence';
 
 export interface VerifyEvidencesOptions extends WaitOptions {
   /** In the order in which they run. Default: all that there are. */

@@ -77,7 +77,7 @@ describe('evidence must be there for all that has reference values', () => {
     ];
     const { codes, result } = await refuse({ metadata: metadata(tpm) });
     expect(codes).toEqual([ErrorCode.NotPresent]);
-    expect(explain(result)[2]).toBe(
+    expect(explain(result)[1]).toBe(
       'No verified TPM evidence, which EV_SEPARATOR of manifest rtm needs (error 24).',
     );
     const optional = await scene.report({ metadata: metadata({ ...tpm, optional: true }) });
