@@ -1,20 +1,24 @@
 import { open } from 'node:fs/promises';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { PublishError } from './errors.ts';
 import { MAX_CREDENTIAL_BYTES } from './limits.ts';
 import type { PublishSettings } from './settings.ts';
 
-/** How the publisher identifies itself. */
+/** How the publisher and its servers know each other. */
 export interface Credentials {
   readonly token?: string;
-  /** PEM. */
-  readonly cert?: string;
-  /** PEM. */
-  readonly key?: string;
+  /** With the client certificate, and the authorities of servers. */
+  readonly tls: SecureContext;
 }
 
-/** What the files hold now, so that a new token needs no restart. @throws {PublishError} ERR_PUBLISH_CREDENTIALS */
-export async function readCredentials(settings: PublishSettings): Promise<Credentials> {
-  const { publishToken, publishCert, publishKey } = settings;
+/**
+ * What the files hold now, so that a new token needs no restart.
+ * @throws {PublishError} ERR_PUBLISH_CREDENTIALS
+ */
+export async function readCredentials(
+  { publishToken, publishCert, publishKey }: PublishSettings,
+  roots: readonly string[] | undefined,
+): Promise<Credentials> {
   const [token, cert, key] = await Promise.all([
     readOptional(publishToken, 'publishToken'),
     readOptional(publishCert, 'publishCert'),
@@ -22,9 +26,25 @@ export async function readCredentials(settings: PublishSettings): Promise<Creden
   ]);
   return {
     ...(token === undefined ? {} : { token: checkedToken(token.trim()) }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
+    tls: secureContext({
+      ...(roots === undefined ? {} : { ca: [...roots] }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+    }),
   };
+}
+
+function secureContext(files: {
+  readonly ca?: string[];
+  readonly cert?: string;
+  readonly key?: string;
+}): SecureContext {
+  try {
+    return createSecureContext({ ...files, minVersion: 'TLSv1.2' });
+  } catch (cause) {
+    const message = 'publishCert and publishKey: not a certificate and its key, PEM';
+    throw new PublishError('ERR_PUBLISH_CREDENTIALS', message, { cause });
+  }
 }
 
 /** RFC 6750, section 2.1; anything else could end the header. */

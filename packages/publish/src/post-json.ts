@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import type { ConnectionOptions } from 'node:tls';
 import type { Credentials } from './credentials.ts';
 import { PublishError } from './errors.ts';
 import { MAX_RESPONSE_BYTES } from './limits.ts';
@@ -7,8 +8,6 @@ import { displayUrl } from './target-url.ts';
 
 export interface PostOptions {
   readonly credentials: Credentials;
-  /** Certificates, PEM, that the server's chain has to end in. Default: those of Node.js. */
-  readonly roots?: readonly string[] | undefined;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -52,22 +51,18 @@ export async function postJson(url: URL, json: string, options: PostOptions): Pr
 async function send(
   url: URL,
   json: string,
-  { credentials, roots }: PostOptions,
+  { credentials }: PostOptions,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
-  const { token, cert, key } = credentials;
+  const { token } = credentials;
   const body = Buffer.from(json);
   const headers = {
     'content-type': 'application/json',
     'content-length': body.length,
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
   };
-  const tls = {
-    minVersion: 'TLSv1.2',
-    ...(roots === undefined ? {} : { ca: [...roots] }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-  } as const;
+  // Known to tls.connect, which gets all of them, but not to the types of requests.
+  const tls: ConnectionOptions = { secureContext: credentials.tls };
   const common = { method: 'POST', headers, agent: false, signal } as const;
   return await new Promise((resolve, reject) => {
     const outgoing =

@@ -70,12 +70,12 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   return {
     publish: async (result, { signal } = {}) => {
-      const credentials = once(async () => await readCredentials(options));
+      const credentials = once(async () => await readCredentials(options, roots));
       const publication: Publication = {
         result,
         json: once(() => decodeUtf8(encodeStruct(attestationResultSchema, result, 'json'))),
         post: async (url, json) => {
-          await postJson(url, json, { credentials: await credentials(), roots, timeoutMs, signal });
+          await postJson(url, json, { credentials: await credentials(), timeoutMs, signal });
         },
       };
       return await Promise.all(
