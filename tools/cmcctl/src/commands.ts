@@ -139,10 +139,14 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'inspect',
-    summary: 'show an artefact: report, cert, snp',
+    summary: 'show an artefact: report, eventlog, ima, cert, snp',
     args: '<kind> <file>',
     settings: ['json', 'roots', 'certs', 'archived', 'at'],
-    examples: ['inspect report report.cbor', 'inspect cert chain.pem --roots ca.pem --json'],
+    examples: [
+      'inspect report report.cbor',
+      'inspect eventlog /sys/kernel/security/tpm0/binary_bios_measurements',
+      'inspect cert chain.pem --roots ca.pem --json',
+    ],
     load: async () => (await import('./commands/inspect.ts')).inspect,
   },
   {

@@ -16,6 +16,8 @@ export type Inspector = (bytes: Uint8Array, settings: CmcctlSettings) => Promise
 /** Every kind that `inspect` knows, one file each. */
 export const INSPECTORS: Readonly<Record<string, () => Promise<Inspector>>> = {
   report: async () => (await import('./report.ts')).inspectReport,
+  eventlog: async () => (await import('./eventlog.ts')).inspectEventlog,
+  ima: async () => (await import('./ima.ts')).inspectIma,
   cert: async () => (await import('./cert.ts')).inspectCert,
   snp: async () => (await import('./snp.ts')).inspectSnp,
 };
