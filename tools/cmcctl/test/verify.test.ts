@@ -119,8 +119,8 @@ describe('an EAT Attestation Result', () => {
       submods: {
         CMC: {
           ear_status: 'none',
-          ear_trustworthiness_vector: {},
-          eat_nonce: readFileSync(join(site.folder, 'n')).toString('base64url'),
+          ear_trustworthiness_vector: { 'instance-identity': 0, executables: 0 },
+          eat_nonce: readFileSync(join(site.folder, 'n')).toString('base64'),
         },
       },
     });

@@ -1,6 +1,6 @@
 import { constants, createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import type { AttestationResult, MeasurementResult } from '@cmc/attestationreport';
-import { toBase64url } from '@cmc/bytes';
+import { toBase64, toBase64url } from '@cmc/bytes';
 import { packageVersion, UsageError } from '@cmc/host';
 import type { Verdict } from './verdict.ts';
 
@@ -15,12 +15,13 @@ interface TrustVector {
   executables?: number;
   hardware?: number;
 }
-/** AR4SI, section 2.3. */
+/** Values of draft-ietf-rats-ar4si, "Specific Claims". */
+const NO_ASSERTION = 0;
 const RECOGNIZED = 2;
 const APPROVED_BOOT = 3;
 const GENUINE_HARDWARE = 2;
 const UNRECOGNIZED_EXECUTABLES = 33;
-const UNRECOGNIZED_INSTANCE = 97;
+const UNRECOGNIZED = 97;
 const CRYPTO_FAILED = 99;
 
 /** Where the tiers of AR4SI begin. */
@@ -68,7 +69,8 @@ export function earClaims(result: AttestationResult, nonce: Uint8Array, now: Dat
       CMC: {
         ear_status: statusOf(result.summary.status, vector),
         ear_trustworthiness_vector: vector,
-        eat_nonce: toBase64url(nonce),
+        // Padded base64: the draft gives 12 to 88 characters for 8 to 64 bytes.
+        eat_nonce: toBase64(nonce),
       },
     },
   };
@@ -84,15 +86,19 @@ function statusOf(summary: string, vector: TrustVector): string {
 }
 
 function trustVector(measurements: readonly MeasurementResult[]): TrustVector {
-  const vector: TrustVector = {};
+  // A vector must not be empty: these two aspects are looked at always.
+  const vector: TrustVector = { 'instance-identity': NO_ASSERTION, executables: NO_ASSERTION };
   const claim = (name: keyof TrustVector, value: number): void => {
     // A worse finding for one evidence is not hidden by a better one for another.
     vector[name] = Math.max(vector[name] ?? 0, value);
   };
   for (const measurement of measurements) {
     const { type, summary, signature, artifacts = [] } = measurement;
+    const isHardware = HARDWARE.test(type);
     if (signature.signatureVerification.status === 'fail') {
       claim('instance-identity', CRYPTO_FAILED);
+      claim('executables', CRYPTO_FAILED);
+      if (isHardware) claim('hardware', CRYPTO_FAILED);
       continue;
     }
     if (artifacts.some(({ success, launched }) => launched && !success)) {
@@ -100,13 +106,14 @@ function trustVector(measurements: readonly MeasurementResult[]): TrustVector {
     }
     if (SOFTWARE.test(type)) continue;
     if (signature.certChainValidation.status === 'fail') {
-      claim('instance-identity', UNRECOGNIZED_INSTANCE);
+      claim('instance-identity', UNRECOGNIZED);
+      if (isHardware) claim('hardware', UNRECOGNIZED);
       continue;
     }
     if (summary.status !== 'success' || signature.certChainValidation.status !== 'success')
       continue;
     claim('instance-identity', RECOGNIZED);
-    if (HARDWARE.test(type)) claim('hardware', GENUINE_HARDWARE);
+    if (isHardware) claim('hardware', GENUINE_HARDWARE);
     if (artifacts.some(({ success, launched }) => launched && success)) {
       claim('executables', APPROVED_BOOT);
     }
