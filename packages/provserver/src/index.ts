@@ -22,6 +22,7 @@ export type {
   IssueOutcome,
   IssueRefusal,
   ListOptions,
+  MetadataVersion,
   NewAuditEntry,
   NewCertificate,
   NewToken,

@@ -1,6 +1,7 @@
 import {
   type AttestationResult,
   explain,
+  type MetadataVersionStore,
   type VerifyOptions,
   verify,
 } from '@cmc/attestationreport';
@@ -18,12 +19,13 @@ export interface AttestationPolicy {
   readonly verify: Pick<
     VerifyOptions,
     | 'metadataRoots'
-    | 'metadataVersions'
     | 'checkOmsp'
     | 'requireOmsp'
     | 'requireReportSignature'
     | 'minimumMetadataSigners'
   >;
+  /** The newest metadata accepted. Default: no memory. */
+  readonly metadataVersions?: () => Promise<MetadataVersionStore>;
   /** Whether a report may be made without a nonce of this server. */
   readonly spkiNonce: 'allow' | 'refuse';
   /** Name patterns, `{prover}` for the name in the report. */
@@ -65,8 +67,10 @@ export async function checkAttestation(
   } else if (!(await store.checkNonce(nonce, now))) {
     throw refusedNonce();
   }
+  const metadataVersions = await policy.metadataVersions?.();
   const verification = await verify(report, {
     ...policy.verify,
+    ...(metadataVersions === undefined ? {} : { metadataVersions }),
     nonce: enrollmentNonce(spki, nonce),
     now,
     peer: { address: request.remoteAddress },

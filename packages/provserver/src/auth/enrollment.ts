@@ -26,6 +26,7 @@ import {
   MAX_FAILING_ADDRESSES,
   MAX_FAILURES,
 } from './limits.ts';
+import type { Nonces } from './nonces.ts';
 import { RateLimit } from './rate-limit.ts';
 import {
   alternativeNamesOf,
@@ -40,6 +41,7 @@ export interface EnrollmentOptions {
   readonly store: Store;
   /** Key of the authority with its chain, its own certificate first. */
   readonly issuer: Signer;
+  readonly nonces: Nonces;
   readonly endpoints: EndpointMethods;
   readonly attestation: AttestationPolicy;
   readonly lifetimeMs: number;
@@ -157,7 +159,7 @@ export class Enrollment {
 
   async #issue(enrollment: EnrollmentRequest, now: Date): Promise<CertificateRecord> {
     const { endpoint, request } = enrollment;
-    const { store, issuer, logger, lifetimeMs, crlUrl } = this.#options;
+    const { store, issuer, nonces, logger, lifetimeMs, crlUrl } = this.#options;
     const csr = await readRequest(enrollment.csr);
     const subject = readSubject(csr);
     const grants = await this.#authorize(enrollment, csr, subject, now);
@@ -171,7 +173,11 @@ export class Enrollment {
     // With a token, the record of its certificate is found when the token is spent.
     const current =
       grants.token === undefined ? await store.currentCertificate(wanted, now) : undefined;
-    if (current !== undefined) return current;
+    const { token, attestation } = grants;
+    if (current !== undefined) {
+      await this.#spend(attestation?.nonce, now);
+      return current;
+    }
     request.signal.throwIfAborted();
     const { certificate, serial, notBefore, notAfter } = await issueCertificate(
       {
@@ -186,7 +192,6 @@ export class Enrollment {
       { issuer, now, signal: request.signal },
     );
     const device = grants.proof?.device ?? grants.attestation?.prover;
-    const { token, attestation } = grants;
     const outcome = await store.issueCertificate(
       {
         ...wanted,
@@ -204,6 +209,9 @@ export class Enrollment {
       throw outcome.reason === 'nonce' ? refusedNonce() : refusedToken(outcome.reason);
     }
     const { record } = outcome;
+    if (outcome.state === 'issued' && attestation?.nonce !== undefined) {
+      nonces.spent(attestation.nonce);
+    }
     if (outcome.state === 'already-issued') checkRepeated(record, wanted, now);
     const { remoteAddress: address } = request;
     logger.info(
@@ -211,6 +219,13 @@ export class Enrollment {
       'certificate issued',
     );
     return record;
+  }
+
+  async #spend(nonce: Uint8Array | undefined, now: Date): Promise<void> {
+    if (nonce === undefined) return;
+    const { store, nonces } = this.#options;
+    if (!(await store.spendNonce(nonce, now))) throw refusedNonce();
+    nonces.spent(nonce);
   }
 
   /** Everything that the endpoint demands, the cheap first. */

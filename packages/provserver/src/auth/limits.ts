@@ -18,3 +18,14 @@ export const MAX_RSA_BITS = 4096;
 export const DEFAULT_CERTIFICATE_DAYS = 180;
 /** Reasons of a refused report in an answer, characters. */
 export const MAX_REASON_CHARACTERS = 1_000;
+
+/** Metadata items whose versions are remembered: only those with a trusted signature count. */
+export const MAX_METADATA_VERSIONS = 65_536;
+/** How long what other servers accepted may be unknown, ms. */
+export const VERSIONS_FRESH_MS = 5_000;
+
+/** Nonces of one client address that are not spent; see also `MAX_NONCES` of the store. */
+export const MAX_NONCES_PER_ADDRESS = 1_000;
+export const NONCE_LIFETIME_MS: number = 5 * 60_000;
+/** For one target of published results, ms: devices wait for it. */
+export const PUBLISH_TIMEOUT_MS = 5_000;

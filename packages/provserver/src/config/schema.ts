@@ -1,4 +1,5 @@
 import { required, type SettingEntries, setting, text } from '@cmc/host';
+import { type PublishSettings, publishEntries } from '@cmc/publish';
 import * as v from 'valibot';
 import type { AuthMethod, EndpointMethods } from './endpoints.ts';
 import { isNamePattern } from './name-pattern.ts';
@@ -7,7 +8,7 @@ import { isNamePattern } from './name-pattern.ts';
  * Settings of the server: the keys of its config file. {@link provserverConfigSchema} says what each
  * means.
  */
-export interface ProvserverConfig {
+export interface ProvserverConfig extends PublishSettings {
   readonly estAddr?: string;
   readonly estCaKey: string;
   readonly estCaChain: readonly string[];
@@ -124,6 +125,7 @@ export const provserverConfigSchema: v.StrictObjectSchema<
     text,
     'Folder for certificates of AMD; with it the server passes them on to devices',
   ),
+  ...publishEntries,
   logLevel: setting(v.picklist(['error', 'warn', 'info', 'debug']), 'Default info'),
   logFile: setting(text, 'File for the log. Default: standard error'),
 });

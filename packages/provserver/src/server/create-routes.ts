@@ -1,11 +1,15 @@
 import { basename } from 'node:path';
 import { createKdsClient } from '@cmc/amd-kds';
-import type { MetadataVersionStore, Signer } from '@cmc/attestationreport';
+import type { Signer } from '@cmc/attestationreport';
+import { encodePem } from '@cmc/attestationreport/x509';
 import type { Logger } from '@cmc/bytes';
 import { ConfigError } from '@cmc/host';
+import { createPublisher, publishEntries } from '@cmc/publish';
 import type { AttestationPolicy } from '../auth/attestation-method.ts';
 import { Enrollment } from '../auth/enrollment.ts';
-import { DEFAULT_CERTIFICATE_DAYS } from '../auth/limits.ts';
+import { DEFAULT_CERTIFICATE_DAYS, PUBLISH_TIMEOUT_MS } from '../auth/limits.ts';
+import { createMetadataVersions } from '../auth/metadata-versions.ts';
+import { Nonces } from '../auth/nonces.ts';
 import { endpointMethods } from '../config/endpoints.ts';
 import { readCertificates, readSigner } from '../config/key-files.ts';
 import type { ProvserverConfig } from '../config/schema.ts';
@@ -20,9 +24,6 @@ export interface RouteParts {
   readonly store: Store;
   readonly issuer: Signer;
   readonly logger: Logger;
-  /** Newest metadata accepted. Default: no memory. */
-  readonly metadataVersions?: MetadataVersionStore;
-  readonly publish?: AttestationPolicy['publish'];
   readonly now?: () => Date;
 }
 
@@ -34,8 +35,10 @@ export async function createRoutes(
   parts: RouteParts,
 ): Promise<readonly RouteHandler[]> {
   const { store, issuer, logger, now = (): Date => new Date() } = parts;
+  const nonces = new Nonces(store);
   const enrollment = new Enrollment({
     store,
+    nonces,
     issuer,
     logger,
     now,
@@ -45,7 +48,7 @@ export async function createRoutes(
     ...(config.crlUrl === undefined ? {} : { crlUrl: config.crlUrl }),
   });
   return [
-    ...createInformationRoutes({ store, now, caChain: issuer.certificateChain }),
+    ...createInformationRoutes({ nonces, now, caChain: issuer.certificateChain }),
     ...createEnrollRoutes(enrollment),
     ...createStatusRoutes({ store, issuer, logger, now }),
     ...(await serviceRoutes(config, logger)),
@@ -54,9 +57,10 @@ export async function createRoutes(
 
 async function attestationPolicy(
   config: ProvserverConfig,
-  { metadataVersions, publish }: RouteParts,
+  { store, logger }: RouteParts,
 ): Promise<AttestationPolicy> {
   const { minimumMetadataSigners, allowedNames = [], spkiNonce = 'refuse' } = config;
+  const publisher = await createPublish(config, logger);
   return {
     allowedNames,
     spkiNonce,
@@ -66,10 +70,33 @@ async function attestationPolicy(
       requireOmsp: config.requireOmsp ?? false,
       requireReportSignature: config.requireReportSignature ?? false,
       ...(minimumMetadataSigners === undefined ? {} : { minimumMetadataSigners }),
-      ...(metadataVersions === undefined ? {} : { metadataVersions }),
     },
-    ...(publish === undefined ? {} : { publish }),
+    ...(config.allowOlderMetadata === true
+      ? {}
+      : { metadataVersions: createMetadataVersions({ store, logger }) }),
+    ...(publisher === undefined ? {} : { publish: publisher }),
   };
+}
+
+/** What sends results where the settings say, if they say it. @throws {ConfigError} */
+async function createPublish(
+  config: ProvserverConfig,
+  logger: Logger,
+): Promise<AttestationPolicy['publish']> {
+  if (Object.keys(publishEntries).every((key) => !Object.hasOwn(config, key))) return undefined;
+  const roots = await readCertificates(config.rootCas, 'rootCas');
+  try {
+    const publisher = createPublisher({
+      ...config,
+      logger,
+      roots: roots.map(({ raw }) => encodePem(raw, 'CERTIFICATE')),
+      timeoutMs: PUBLISH_TIMEOUT_MS,
+    });
+    return async (result, signal) => void (await publisher.publish(result, { signal }));
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    throw new ConfigError('ERR_CONFIG_VALUE', cause.message, { cause });
+  }
 }
 
 async function serviceRoutes(

@@ -10,7 +10,7 @@ import type { HttpLimits } from '../http/limits.ts';
 import { openStore } from '../store/open-store.ts';
 import { createRoutes, type RouteParts } from './create-routes.ts';
 
-export interface StartServerOptions extends Pick<RouteParts, 'publish' | 'now'> {
+export interface StartServerOptions extends Pick<RouteParts, 'now'> {
   readonly logger?: Logger;
   readonly limits?: Partial<HttpLimits>;
 }

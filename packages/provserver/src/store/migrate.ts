@@ -5,7 +5,7 @@ import type { Database } from './tables.ts';
 import { transact } from './transact.ts';
 
 /** Version of the tables that this program makes and understands. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 /** Any number, the same in all servers: the name of PostgreSQL's lock around migrations. */
 const MIGRATION_LOCK = 7_202_611_24;
 
@@ -20,7 +20,10 @@ export async function migrate(database: Database, isPostgres: boolean): Promise<
       .select('schema_version')
       .where('id', '=', 1)
       .executeTakeFirstOrThrow();
-    return head.schema_version;
+    if (head.schema_version !== 1) return head.schema_version;
+    await createMetadataVersions(transaction);
+    await transaction.updateTable('head').set({ schema_version: SCHEMA_VERSION }).execute();
+    return SCHEMA_VERSION;
   });
   if (version === SCHEMA_VERSION) return;
   throw new ProvError(
@@ -100,6 +103,7 @@ async function createTables(database: Database, isPostgres: boolean): Promise<vo
     .addColumn('details', 'text', (column) => column.notNull())
     .addColumn('hash', 'text', (column) => column.notNull())
     .execute();
+  await createMetadataVersions(database);
   await database
     .insertInto('head')
     .values({
@@ -109,5 +113,16 @@ async function createTables(database: Database, isPostgres: boolean): Promise<vo
       audit_hash: FIRST_HASH,
       crl_number: 0,
     })
+    .execute();
+}
+
+/** New in version 2. */
+async function createMetadataVersions(database: Database): Promise<void> {
+  await (database as unknown as Kysely<unknown>).schema
+    .createTable('metadata_versions')
+    .addColumn('type', 'text', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('version', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('metadata_versions_key', ['type', 'name'])
     .execute();
 }

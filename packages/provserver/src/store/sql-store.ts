@@ -3,8 +3,10 @@ import { toHex } from '@cmc/bytes';
 import type { RevocationReasonName } from '@cmc/est';
 import type { Transaction } from 'kysely';
 import { auditHash } from './audit-hash.ts';
-import { MAX_AUDIT_TEXT, MAX_NONCES, MAX_PAGE, REUSE_LIFE_LEFT } from './limits.ts';
+import { boundedEntry } from './bounded-entry.ts';
+import { MAX_NONCES, MAX_PAGE, REUSE_LIFE_LEFT } from './limits.ts';
 import { auditEntryOf, certificateRecordOf, certificateRowOf, tokenRecordOf } from './rows.ts';
+import { spendNonce, spentFor, tokenState } from './single-use.ts';
 import type {
   AttestationKey,
   AuditEntry,
@@ -12,6 +14,7 @@ import type {
   Device,
   IssueOutcome,
   ListOptions,
+  MetadataVersion,
   NewAuditEntry,
   NewCertificate,
   NewToken,
@@ -97,14 +100,7 @@ export class SqlStore implements Store {
         if (!check.ok) return refused(check.reason);
         if (check.spent) return { state: 'already-issued', record: await spentFor(write, token) };
       }
-      if (nonce !== undefined) {
-        const { numDeletedRows } = await write
-          .deleteFrom('nonces')
-          .where('nonce', '=', toHex(nonce))
-          .where('expires_at', '>', now.getTime())
-          .executeTakeFirst();
-        if (numDeletedRows !== 1n) return refused('nonce');
-      }
+      if (nonce !== undefined && !(await spendNonce(write, nonce, now))) return refused('nonce');
       if (token !== undefined) {
         await write
           .updateTable('tokens')
@@ -298,6 +294,29 @@ export class SqlStore implements Store {
     return row !== undefined;
   }
 
+  async spendNonce(nonce: Uint8Array, now: Date): Promise<boolean> {
+    return await transact(this.#database, async (write) => await spendNonce(write, nonce, now));
+  }
+
+  async metadataVersions(): Promise<readonly MetadataVersion[]> {
+    return await this.#database.selectFrom('metadata_versions').selectAll().execute();
+  }
+
+  async rememberMetadataVersion(version: MetadataVersion): Promise<void> {
+    await transact(this.#database, async (write) => {
+      await write
+        .insertInto('metadata_versions')
+        .values(version)
+        .onConflict((conflict) =>
+          conflict
+            .columns(['type', 'name'])
+            .doUpdateSet({ version: version.version })
+            .where('metadata_versions.version', '<', version.version),
+        )
+        .execute();
+    });
+  }
+
   async audit(entry: NewAuditEntry, now: Date): Promise<void> {
     await this.#write(now, async (_, note) => note(entry));
   }
@@ -354,36 +373,6 @@ export class SqlStore implements Store {
   async #token(from: Database, id: string): Promise<TokenRow | undefined> {
     return await from.selectFrom('tokens').selectAll().where('id', '=', id).executeTakeFirst();
   }
-}
-
-function tokenState(row: TokenRow, spkiSha256: string, now: Date): TokenCheck {
-  const allowedNames = JSON.parse(row.allowed_names) as readonly string[];
-  if (row.spent_at !== null) {
-    if (row.spent_for !== spkiSha256) return { ok: false, reason: 'spent' };
-    return { ok: true, allowedNames, spent: true };
-  }
-  if (now.getTime() >= row.expires_at) return { ok: false, reason: 'expired' };
-  return { ok: true, allowedNames, spent: false };
-}
-
-async function spentFor(from: Database, token: string): Promise<CertificateRecord> {
-  const row = await from
-    .selectFrom('certificates')
-    .selectAll()
-    .where('token', '=', token)
-    .executeTakeFirstOrThrow();
-  return certificateRecordOf(row);
-}
-
-function boundedEntry(entry: NewAuditEntry): Required<NewAuditEntry> {
-  const cut = (text: string): string =>
-    text.length > MAX_AUDIT_TEXT ? `${text.slice(0, MAX_AUDIT_TEXT - 1)}…` : text;
-  const details = Object.entries(entry.details ?? {}).map(([name, text]) => [name, cut(text)]);
-  return {
-    action: entry.action,
-    subject: cut(entry.subject),
-    details: Object.fromEntries(details) as Readonly<Record<string, string>>,
-  };
 }
 
 function page(limit: number): number {

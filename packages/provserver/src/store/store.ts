@@ -98,6 +98,14 @@ export interface AttestationKey {
   readonly ekSha256: string;
 }
 
+/** The newest version of a metadata item that was accepted. */
+export interface MetadataVersion {
+  readonly type: string;
+  readonly name: string;
+  /** RFC 3339 in UTC with nine digits of fraction, so that the order of texts is that of times. */
+  readonly version: string;
+}
+
 export interface NewAuditEntry {
   /** What happened: `certificate-issued`, `enrollment-refused`, ... */
   readonly action: string;
@@ -168,6 +176,13 @@ export interface Store extends AsyncDisposable {
   createNonce(nonce: Uint8Array, expiresAt: Date, now: Date): Promise<boolean>;
   /** Whether the nonce is one of ours and neither spent nor expired. Spends nothing. */
   checkNonce(nonce: Uint8Array, now: Date): Promise<boolean>;
+  /** Spends a nonce where nothing is issued for it; `false` as for {@link Store.checkNonce}. */
+  spendNonce(nonce: Uint8Array, now: Date): Promise<boolean>;
+
+  /** The newest metadata accepted, by all servers on one database. */
+  metadataVersions(): Promise<readonly MetadataVersion[]>;
+  /** Keeps the newer one of this and what is there. */
+  rememberMetadataVersion(version: MetadataVersion): Promise<void>;
 
   audit(entry: NewAuditEntry, now: Date): Promise<void>;
   auditTrail(options: {

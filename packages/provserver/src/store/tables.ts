@@ -55,6 +55,13 @@ interface NoncesTable {
   expires_at: number;
 }
 
+interface MetadataVersionsTable {
+  type: string;
+  name: string;
+  /** RFC 3339 in UTC with nine digits of fraction: the order of texts is that of times. */
+  version: string;
+}
+
 interface AuditTable {
   sequence: number;
   at: number;
@@ -80,6 +87,7 @@ export interface Tables {
   devices: DevicesTable;
   attestation_keys: AttestationKeysTable;
   nonces: NoncesTable;
+  metadata_versions: MetadataVersionsTable;
   audit: AuditTable;
   head: HeadTable;
 }
