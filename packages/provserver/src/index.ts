@@ -1,5 +1,7 @@
 export type { Token } from './auth/token.ts';
 export { createToken, parseToken } from './auth/token.ts';
+export type { IssuedToken, IssueTokenOptions } from './cli/issue-token.ts';
+export { issueToken } from './cli/issue-token.ts';
 export type { AuthMethod, EndpointMethods, EnrollEndpoint } from './config/endpoints.ts';
 export { DEFAULT_ENDPOINTS } from './config/endpoints.ts';
 export type { ProvserverConfig } from './config/schema.ts';
