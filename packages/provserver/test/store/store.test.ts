@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { createToken, parseToken, type Token } from '../../src/auth/token.ts';
 import { auditProblem } from '../../src/store/audit-hash.ts';
 import { MAX_AUDIT_TEXT, MAX_NONCES } from '../../src/store/limits.ts';
+import { SCHEMA_VERSION } from '../../src/store/migrate.ts';
 import { openDatabase } from '../../src/store/open-database.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import type { IssueOutcome, Store } from '../../src/store/store.ts';
@@ -331,8 +332,48 @@ function contract(newUrl: () => Promise<string>): void {
     await openAgain(url);
     const database = await openDatabase(url);
     onTestFinished(() => database.destroy());
-    await database.updateTable('head').set({ schema_version: 2 }).execute();
+    await database
+      .updateTable('head')
+      .set({ schema_version: SCHEMA_VERSION + 1 })
+      .execute();
     await expect(openStore(url)).rejects.toMatchObject({ code: 'ERR_PROV_DATABASE' });
+  });
+
+  test('a database of version 1 gets what is new', async () => {
+    const url = await newUrl();
+    await openAgain(url);
+    const database = await openDatabase(url);
+    onTestFinished(() => database.destroy());
+    await database.schema.dropTable('metadata_versions').execute();
+    await database.updateTable('head').set({ schema_version: 1 }).execute();
+    const [store] = await Promise.all([openAgain(url), openAgain(url)]);
+    const version = { type: 'Manifest', name: 'os', version: '2026-01-02T00:00:00.000000000Z' };
+    await store.rememberMetadataVersion(version);
+    expect(await store.metadataVersions()).toEqual([version]);
+  });
+
+  test('of two versions of metadata the newer one stays, whichever came first', async () => {
+    const store = await openAgain(await newUrl());
+    const at = (day: number): { type: string; name: string; version: string } => ({
+      type: 'Manifest',
+      name: 'os',
+      version: `2026-01-0${day}T00:00:00.000000000Z`,
+    });
+    for (const day of [2, 1, 3, 2]) await store.rememberMetadataVersion(at(day));
+    await store.rememberMetadataVersion({ ...at(1), name: 'app' });
+    expect(new Set(await store.metadataVersions())).toEqual(
+      new Set([at(3), { ...at(1), name: 'app' }]),
+    );
+  });
+
+  test('a nonce is spent once, and not when it has expired', async () => {
+    const store = await openAgain(await newUrl());
+    const [nonce, other] = [randomBytes(32), randomBytes(32)];
+    await store.createNonce(nonce, later(1000), NOW);
+    await store.createNonce(other, later(1000), NOW);
+    const spent = await Promise.all([store.spendNonce(nonce, NOW), store.spendNonce(nonce, NOW)]);
+    expect(spent.sort()).toEqual([false, true]);
+    expect(await store.spendNonce(other, later(1000))).toBe(false);
   });
 
   test('two that open an empty database at once both succeed', async () => {

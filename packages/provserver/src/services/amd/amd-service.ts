@@ -1,11 +1,11 @@
+import { type KdsClient, KdsError, type KeyKind } from '@cmc/amd-kds';
 import {
-  isProduct,
-  type KdsClient,
-  KdsError,
-  type KeyKind,
-  type Product,
-  type Tcb,
-} from '@cmc/amd-kds';
+  SNP_PRODUCTS,
+  type SnpProduct,
+  type SnpTcbPart,
+  type SnpTcbVersion,
+  tcbPartsOf,
+} from '@cmc/attestationreport/snp';
 import { encodePem } from '@cmc/attestationreport/x509';
 import { fromHex, type Logger, silentLogger } from '@cmc/bytes';
 import type { ProvRequest, ProvResponse, RouteHandler } from '../../http/route.ts';
@@ -17,7 +17,6 @@ export interface AmdServiceOptions {
   readonly logger?: Logger;
 }
 
-const SPL_NAMES = ['fmc', 'bl', 'tee', 'snp', 'ucode'] as const;
 const MAX_RETRY_AFTER_S = 3600;
 const DEFAULT_RETRY_AFTER_S = 30;
 
@@ -49,8 +48,9 @@ export function createAmdService(options: AmdServiceOptions): readonly RouteHand
 }
 
 async function answer(kds: KdsClient, kind: KeyKind, request: ProvRequest): Promise<ProvResponse> {
-  const [product = '', name = '', ...rest] = request.path.slice(`/${kind}/v1/`.length).split('/');
-  if (!isProduct(product) || rest.length > 0) {
+  const [named, name = '', ...rest] = request.path.slice(`/${kind}/v1/`.length).split('/');
+  const product = SNP_PRODUCTS.find((candidate) => candidate === named);
+  if (product === undefined || rest.length > 0) {
     throw new BadRequest(`expected /${kind}/v1/Milan, Genoa or Turin, and what of it`);
   }
   const wait = { signal: request.signal };
@@ -76,24 +76,26 @@ function chipIdOf(text: string): Uint8Array {
   return fromHex(text);
 }
 
-function tcbOf(product: Product, query: URLSearchParams): Tcb {
-  const parts: Partial<Record<(typeof SPL_NAMES)[number], number>> = {};
-  for (const name of SPL_NAMES) {
+function tcbOf(product: SnpProduct, query: URLSearchParams): SnpTcbVersion {
+  const named = new Set(tcbPartsOf(product));
+  const part = (name: SnpTcbPart): number => {
     const [value, ...more] = query.getAll(`${name}SPL`);
-    if (value === undefined) continue;
-    if (!/^\d{1,3}$/.test(value) || Number(value) > 255 || more.length > 0) {
+    if (!named.has(name)) {
+      if (value === undefined) return 0;
+      throw new BadRequest(`${name}SPL: ${product} has none`);
+    }
+    if (value === undefined || !/^\d{1,3}$/.test(value) || Number(value) > 255 || more.length > 0) {
       throw new BadRequest(`${name}SPL: expected one number from 0 to 255`);
     }
-    parts[name] = Number(value);
-  }
-  const { fmc, bl, tee, snp, ucode } = parts;
-  if (bl === undefined || tee === undefined || snp === undefined || ucode === undefined) {
-    throw new BadRequest('expected blSPL, teeSPL, snpSPL and ucodeSPL');
-  }
-  if ((product === 'Turin') !== (fmc !== undefined)) {
-    throw new BadRequest('fmcSPL: expected for Turin, and for no other product');
-  }
-  return { ...(fmc === undefined ? {} : { fmc }), bl, tee, snp, ucode };
+    return Number(value);
+  };
+  return {
+    fmc: part('fmc'),
+    bl: part('bl'),
+    tee: part('tee'),
+    snp: part('snp'),
+    ucode: part('ucode'),
+  };
 }
 
 function failure(error: KdsError): ProvResponse {
