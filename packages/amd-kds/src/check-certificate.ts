@@ -1,39 +1,32 @@
 import {
-  type Certificate,
-  DerReader,
-  fingerprint,
-  parseCertificate,
-  verifyChain,
-} from '@cmc/attestationreport/x509';
-import { DecodeError, equalBytes, toHex } from '@cmc/bytes';
+  compareExtensions,
+  parseRevocationList,
+  type RevocationList,
+  revocationListProblem,
+  type SnpProduct,
+  type SnpSigningKey,
+  verifySnpAuthorities,
+  verifySnpChain,
+} from '@cmc/attestationreport/snp';
+import { type Certificate, parseCertificate } from '@cmc/attestationreport/x509';
+import { DecodeError } from '@cmc/bytes';
 import { KdsError } from './errors.ts';
-import { type ArkPins, chipIdLength, type Product } from './product.ts';
 import type { KeyKind, VcekName } from './request.ts';
-import { tcbParts } from './tcb.ts';
 
 /** What certificates are checked against. */
 export interface Trust {
-  readonly pins: ArkPins;
   readonly now: Date;
+  /** Instead of AMD's. */
+  readonly roots?: readonly Certificate[];
 }
 
-/** Extensions of AMD's certificates: Versioned Chip Endorsement Key specification (57230). */
-const HARDWARE_ID = '1.3.6.1.4.1.3704.1.4';
-const TCB_OIDS = {
-  bl: '1.3.6.1.4.1.3704.1.3.1',
-  tee: '1.3.6.1.4.1.3704.1.3.2',
-  snp: '1.3.6.1.4.1.3704.1.3.3',
-  ucode: '1.3.6.1.4.1.3704.1.3.8',
-  fmc: '1.3.6.1.4.1.3704.1.3.9',
-} as const;
-
 /**
- * The authority that issues keys of this kind, and the pinned root above it.
+ * The authority that issues keys of this kind, and the root of AMD above it.
  * @throws {KdsError} ERR_KDS_INVALID
  */
 export async function checkAuthorities(
   kind: KeyKind,
-  product: Product,
+  product: SnpProduct,
   certificates: readonly Certificate[],
   trust: Trust,
 ): Promise<readonly [Certificate, Certificate]> {
@@ -41,15 +34,13 @@ export async function checkAuthorities(
   if (certificates.length !== 2 || issuer === undefined || root === undefined) {
     throw invalid(`chain of ${product}: expected 2 certificates, got ${certificates.length}`);
   }
-  const pin = trust.pins[product];
-  if (fingerprint(root) !== pin) {
-    throw invalid(`chain of ${product}: the root is not the pinned one, but ${fingerprint(root)}`);
-  }
-  const name = `SEV-${kind === 'vlek' ? 'VLEK-' : ''}${product}`;
-  if (!issuer.subject.split(',').includes(`CN=${name}`)) {
-    throw invalid(`chain of ${product}: expected ${name}, got ${issuer.subject}`);
-  }
-  await checkChain(issuer, [], root, trust.now);
+  const result = await decoded(
+    'chain',
+    async () => await verifySnpAuthorities([issuer, root], { ...trust, kind: signingKeys[kind] }),
+  );
+  const problem = result.rootProblem ?? result.chainProblem;
+  if (problem !== undefined) throw invalid(`chain of ${product}: ${problem}`);
+  if (result.product !== product) throw invalid(`chain of ${product}: of ${result.product}`);
   return [issuer, root];
 }
 
@@ -60,56 +51,52 @@ export async function checkAuthorities(
 export async function checkVcek(
   der: Uint8Array,
   name: VcekName,
-  [issuer, root]: readonly [Certificate, Certificate],
-  now: Date,
+  authorities: readonly [Certificate, Certificate],
+  trust: Trust,
 ): Promise<Certificate> {
-  const certificate = decoded('VCEK', () => parseCertificate(der));
-  decoded('VCEK', () => checkExtensions(certificate, name));
-  await checkChain(certificate, [issuer], root, now);
-  return certificate;
+  return await decoded('VCEK', async () => {
+    const certificate = parseCertificate(der);
+    const chain = [certificate, ...authorities];
+    const { rootProblem, chainProblem } = await verifySnpChain(chain, { ...trust, kind: 'VCEK' });
+    const problem = rootProblem ?? chainProblem;
+    if (problem !== undefined) throw invalid(`VCEK: ${problem}`);
+    const compared = compareExtensions(certificate, name, name.product, 'VCEK');
+    const other = compared.find(({ pass }) => !pass);
+    if (other === undefined) return certificate;
+    const { id, problem: reason = `is ${other.certificate}, expected ${other.report}` } = other;
+    throw invalid(`VCEK: ${id}: ${reason}`);
+  });
 }
 
-function checkExtensions(certificate: Certificate, { product, chipId, tcb }: VcekName): void {
-  const hardwareId = extension(certificate, HARDWARE_ID);
-  if (hardwareId.length !== chipIdLength(product) || !equalBytes(hardwareId, chipId)) {
-    throw invalid(`VCEK: of chip ${toHex(hardwareId)}, expected ${toHex(chipId)}`);
-  }
-  for (const part of tcbParts(product)) {
-    const reader = new DerReader(extension(certificate, TCB_OIDS[part]), `${part}SPL`);
-    const value = reader.smallInteger('value', 255);
-    reader.end();
-    if (value !== tcb[part]) {
-      throw invalid(`VCEK: ${part}SPL is ${value}, expected ${tcb[part]}`);
-    }
-  }
-}
-
-function extension(certificate: Certificate, oid: string): Uint8Array {
-  const found = certificate.extensions.find((candidate) => candidate.oid === oid);
-  if (found === undefined) throw invalid(`VCEK: no extension ${oid}`);
-  return found.value;
-}
-
-async function checkChain(
-  leaf: Certificate,
-  intermediates: readonly Certificate[],
-  root: Certificate,
+/**
+ * The certificate revocation list in `der`, signed by `issuer` and current.
+ * @throws {KdsError} ERR_KDS_INVALID
+ */
+export async function checkCrl(
+  der: Uint8Array,
+  issuer: Certificate,
   now: Date,
-): Promise<void> {
-  const result = await verifyChain({ leaf, intermediates, roots: [root], now });
-  if (!result.ok) throw invalid(`${leaf.subject}: ${result.reason}`);
+): Promise<RevocationList> {
+  return await decoded('CRL', async () => {
+    const list = parseRevocationList(der);
+    const problem = await revocationListProblem(list, issuer, now);
+    if (problem !== undefined) throw invalid(`CRL: ${problem}`);
+    return list;
+  });
 }
+
+const signingKeys: Readonly<Record<KeyKind, SnpSigningKey>> = { vcek: 'VCEK', vlek: 'VLEK' };
 
 /** What `decode` returns. @throws {KdsError} ERR_KDS_INVALID in place of its decoding errors */
-export function decoded<T>(what: string, decode: () => T): T {
+export async function decoded<T>(what: string, decode: () => T | Promise<T>): Promise<T> {
   try {
-    return decode();
+    return await decode();
   } catch (cause) {
     if (!(cause instanceof DecodeError)) throw cause;
     throw invalid(`${what}: ${cause.message}`, cause);
   }
 }
 
-export function invalid(message: string, cause?: unknown): KdsError {
+function invalid(message: string, cause?: unknown): KdsError {
   return new KdsError('ERR_KDS_INVALID', message, cause === undefined ? {} : { cause });
 }

@@ -1,4 +1,5 @@
 import type { WaitOptions } from '@cmc/attestationreport';
+import { MAX_CRL_BYTES, type RevocationList, type SnpProduct } from '@cmc/attestationreport/snp';
 import {
   type Certificate,
   DerReader,
@@ -7,8 +8,7 @@ import {
 } from '@cmc/attestationreport/x509';
 import { concatBytes, decodeUtf8, type Logger, silentLogger } from '@cmc/bytes';
 import { type Cache, createMemoryCache, openDiskCache } from './cache.ts';
-import { checkAuthorities, checkVcek, decoded } from './check-certificate.ts';
-import { checkCrl } from './check-crl.ts';
+import { checkAuthorities, checkCrl, checkVcek, decoded, type Trust } from './check-certificate.ts';
 import { Downloader } from './download.ts';
 import { KdsError } from './errors.ts';
 import { httpsFetch, type KdsFetch } from './https-fetch.ts';
@@ -18,11 +18,9 @@ import {
   DEFAULT_CACHE_ENTRIES,
   DEFAULT_DEADLINE_MS,
   MAX_CHAIN_BYTES,
-  MAX_CRL_BYTES,
   MAX_IN_FLIGHT,
   MAX_VCEK_BYTES,
 } from './limits.ts';
-import { AMD_ARK_PINS, type ArkPins, type Product } from './product.ts';
 import { crlPath, type KeyKind, nameChain, nameVcek, type VcekRequest } from './request.ts';
 
 export const AMD_KDS_URL = 'https://kdsintf.amd.com';
@@ -41,8 +39,8 @@ export interface KdsClientOptions {
   readonly deadlineMs?: number;
   /** First pause after an attempt that failed, ms. */
   readonly backoffMs?: number;
-  /** SHA-256 of the roots. Default: {@link AMD_ARK_PINS}. */
-  readonly pins?: ArkPins;
+  /** Roots that are trusted. Default: those of AMD. */
+  readonly roots?: readonly Certificate[];
   /** Replaces the network. */
   readonly fetch?: KdsFetch;
   readonly now?: () => Date;
@@ -61,11 +59,11 @@ export interface KdsClient {
   /** Authority of the keys of this kind (ASK or ASVK), and the root (ARK). */
   chain(
     kind: KeyKind,
-    product: Product,
+    product: SnpProduct,
     wait?: WaitOptions,
   ): Promise<readonly [Certificate, Certificate]>;
   /** Certificate revocation list of the root, DER, signed by it and current. */
-  crl(kind: KeyKind, product: Product, wait?: WaitOptions): Promise<Uint8Array>;
+  crl(kind: KeyKind, product: SnpProduct, wait?: WaitOptions): Promise<Uint8Array>;
 }
 
 /** @throws {TypeError} `baseUrl` is not an https URL of an allowed host */
@@ -79,15 +77,22 @@ export async function createKdsClient(options: KdsClientOptions = {}): Promise<K
   return new CachingKdsClient(base, cache, options);
 }
 
+interface KnownList {
+  readonly der: Uint8Array;
+  readonly list: RevocationList;
+  /** Until when no newer one is asked for, ms. */
+  readonly freshUntil: number;
+}
+
 class CachingKdsClient implements KdsClient {
   readonly #base: string;
   readonly #cache: Cache;
   readonly #downloader: Downloader;
-  readonly #pins: ArkPins;
+  readonly #roots: readonly Certificate[] | undefined;
   readonly #now: () => Date;
   readonly #logger: Logger;
   readonly #underWay = new Map<string, Promise<unknown>>();
-  readonly #crls = new Map<string, { readonly der: Uint8Array; readonly until: number }>();
+  readonly #lists = new Map<string, KnownList>();
 
   constructor(base: string, cache: Cache, options: KdsClientOptions) {
     this.#base = base;
@@ -98,7 +103,7 @@ class CachingKdsClient implements KdsClient {
       backoffMs: options.backoffMs ?? DEFAULT_BACKOFF_MS,
       signal: options.signal,
     });
-    this.#pins = options.pins ?? AMD_ARK_PINS;
+    this.#roots = options.roots;
     this.#now = options.now ?? (() => new Date());
     this.#logger = options.logger ?? silentLogger;
   }
@@ -108,7 +113,7 @@ class CachingKdsClient implements KdsClient {
     return await this.#once(name.cacheName, wait, async () => {
       const authorities = await this.chain('vcek', name.product);
       const check = async (der: Uint8Array): Promise<Certificate> =>
-        await checkVcek(der, name, authorities, this.#now());
+        await checkVcek(der, name, authorities, this.#trust());
       return await this.#cached(name.cacheName, name.path, MAX_VCEK_BYTES, {
         check,
         store: ({ raw }) => raw,
@@ -119,7 +124,7 @@ class CachingKdsClient implements KdsClient {
 
   async chain(
     kind: KeyKind,
-    product: Product,
+    product: SnpProduct,
     wait: WaitOptions = {},
   ): Promise<readonly [Certificate, Certificate]> {
     const { path, cacheName } = nameChain(kind, product);
@@ -127,32 +132,55 @@ class CachingKdsClient implements KdsClient {
       const check = async (
         certificates: readonly Certificate[],
       ): Promise<readonly [Certificate, Certificate]> =>
-        await checkAuthorities(kind, product, certificates, {
-          pins: this.#pins,
-          now: this.#now(),
-        });
+        await checkAuthorities(kind, product, certificates, this.#trust());
       return await this.#cached(cacheName, path, MAX_CHAIN_BYTES, {
         check: async (pem) =>
-          await check(decoded('chain', () => parsePemCertificates(decodeUtf8(pem, 'chain')))),
+          await check(await decoded('chain', () => parsePemCertificates(decodeUtf8(pem, 'chain')))),
         store: ([issuer, root]) => concatBytes(issuer.raw, root.raw),
-        checkStored: async (der) => await check(decoded('chain', () => splitCertificates(der))),
+        checkStored: async (der) =>
+          await check(await decoded('chain', () => splitCertificates(der))),
       });
     });
   }
 
-  async crl(kind: KeyKind, product: Product, wait: WaitOptions = {}): Promise<Uint8Array> {
+  async crl(kind: KeyKind, product: SnpProduct, wait: WaitOptions = {}): Promise<Uint8Array> {
     const path = crlPath(kind, product);
-    const known = this.#crls.get(path);
-    if (known !== undefined && this.#now().getTime() < known.until) return known.der;
+    const known = this.#lists.get(path);
+    if (known !== undefined && this.#now().getTime() < known.freshUntil) return known.der;
     return await this.#once(path, wait, async () => {
-      const [, root] = await this.chain(kind, product);
-      const der = await this.#downloader.get(new URL(this.#base + path), MAX_CRL_BYTES);
-      const now = this.#now();
-      const nextUpdate = await checkCrl(der, root, now);
-      const until = Math.min(nextUpdate.getTime(), now.getTime() + CRL_FRESH_MS);
-      this.#crls.set(path, { der, until });
-      return der;
+      try {
+        const list = await this.#newList(kind, product, path);
+        this.#lists.set(path, list);
+        return list.der;
+      } catch (error) {
+        // What the root signed holds until the next update that it names.
+        const holds = known !== undefined && this.#now() <= known.list.nextUpdate;
+        if (!holds || !(error instanceof KdsError)) throw error;
+        this.#logger.warn({ path, error }, 'the revocation list known before is given out');
+        return known.der;
+      }
     });
+  }
+
+  async #newList(kind: KeyKind, product: SnpProduct, path: string): Promise<KnownList> {
+    const [, root] = await this.chain(kind, product);
+    const der = await this.#downloader.get(new URL(this.#base + path), MAX_CRL_BYTES);
+    const now = this.#now();
+    const list = await checkCrl(der, root, now);
+    const older = this.#lists.get(path)?.list.thisUpdate;
+    if (older !== undefined && list.thisUpdate < older) {
+      const message = `CRL: of ${list.thisUpdate.toISOString()}, older than one known before`;
+      throw new KdsError('ERR_KDS_INVALID', message);
+    }
+    const freshUntil = Math.min(list.nextUpdate.getTime(), now.getTime() + CRL_FRESH_MS);
+    return { der, list, freshUntil };
+  }
+
+  #trust(): Trust {
+    return {
+      now: this.#now(),
+      ...(this.#roots === undefined ? {} : { roots: this.#roots }),
+    };
   }
 
   /** One piece of work per name, whoever waits for it; it goes on when somebody stops waiting. */

@@ -3,8 +3,4 @@ export { AMD_KDS_URL, createKdsClient } from './client.ts';
 export type { KdsErrorCode, KdsErrorOptions } from './errors.ts';
 export { KdsError } from './errors.ts';
 export type { KdsFetch, KdsFetchOptions, KdsResponse } from './https-fetch.ts';
-export type { ArkPins, Product } from './product.ts';
-export { AMD_ARK_PINS, isProduct, PRODUCTS } from './product.ts';
 export type { KeyKind, VcekRequest } from './request.ts';
-export type { Tcb } from './tcb.ts';
-export { decodeTcb, encodeTcb } from './tcb.ts';

@@ -2,8 +2,6 @@
 export const MAX_VCEK_BYTES: number = 16 * 1024;
 /** A PEM chain of two certificates, bytes. */
 export const MAX_CHAIN_BYTES: number = 64 * 1024;
-/** A certificate revocation list, bytes. */
-export const MAX_CRL_BYTES: number = 4 * 1024 * 1024;
 
 /** Different requests that are under way at once. */
 export const MAX_IN_FLIGHT = 64;

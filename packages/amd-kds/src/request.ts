@@ -1,24 +1,31 @@
+import {
+  chipIdLength,
+  encodeTcb,
+  SNP_PRODUCTS,
+  type SnpProduct,
+  type SnpTcbVersion,
+  tcbPartsOf,
+} from '@cmc/attestationreport/snp';
 import { toHex } from '@cmc/bytes';
-import { chipIdLength, isProduct, type Product } from './product.ts';
-import { encodeTcb, type Tcb, tcbParts } from './tcb.ts';
 
 /** Kinds of keys that sign reports: of a chip, or of an operator of many. */
 export type KeyKind = 'vcek' | 'vlek';
 
 /** Names one certificate of a chip. */
 export interface VcekRequest {
-  readonly product: Product;
+  readonly product: SnpProduct;
   /** 64 bytes as in reports, or the 8 that Turin has. */
   readonly chipId: Uint8Array;
-  readonly tcb: Tcb;
+  readonly tcb: SnpTcbVersion;
 }
 
 /** A request that was checked, as the service and the cache name it. */
 export interface VcekName {
-  readonly product: Product;
+  readonly product: SnpProduct;
   /** As long as in the certificate. */
   readonly chipId: Uint8Array;
-  readonly tcb: Tcb;
+  /** TCB_VERSION, as in reports. */
+  readonly reportedTcb: Uint8Array;
   readonly path: string;
   readonly cacheName: string;
 }
@@ -28,20 +35,20 @@ export function nameVcek(request: VcekRequest): VcekName {
   const { product, tcb } = request;
   checkProduct(product);
   const chipId = shortChipId(product, request.chipId);
-  const version = encodeTcb(product, tcb);
-  const query = tcbParts(product).map((part) => `${part}SPL=${tcb[part]}`);
+  const reportedTcb = encodeTcb(tcb, product);
+  const query = tcbPartsOf(product).map((part) => `${part}SPL=${tcb[part]}`);
   const padded = toHex(chipId).padEnd(128, '0');
   return {
     product,
     chipId,
-    tcb,
+    reportedTcb,
     path: `/vcek/v1/${product}/${toHex(chipId)}?${query.join('&')}`,
-    cacheName: `${padded}_${toHex(version.toReversed())}.der`,
+    cacheName: `${padded}_${toHex(reportedTcb.toReversed())}.der`,
   };
 }
 
 /** Path and cache name of a chain of authorities. @throws {RangeError} no such product or kind */
-export function nameChain(kind: KeyKind, product: Product): { path: string; cacheName: string } {
+export function nameChain(kind: KeyKind, product: SnpProduct): { path: string; cacheName: string } {
   checkKind(kind);
   checkProduct(product);
   const authority = kind === 'vcek' ? 'ask' : 'asvk';
@@ -52,13 +59,13 @@ export function nameChain(kind: KeyKind, product: Product): { path: string; cach
 }
 
 /** @throws {RangeError} no such product or kind */
-export function crlPath(kind: KeyKind, product: Product): string {
+export function crlPath(kind: KeyKind, product: SnpProduct): string {
   checkKind(kind);
   checkProduct(product);
   return `/${kind}/v1/${product}/crl`;
 }
 
-function shortChipId(product: Product, chipId: Uint8Array): Uint8Array {
+function shortChipId(product: SnpProduct, chipId: Uint8Array): Uint8Array {
   const length = chipIdLength(product);
   const rest = chipId.subarray(length);
   const isPadded = chipId.length === 64 && rest.every((byte) => byte === 0);
@@ -71,8 +78,9 @@ function shortChipId(product: Product, chipId: Uint8Array): Uint8Array {
   return chipId.slice(0, length);
 }
 
-function checkProduct(product: string): void {
-  if (!isProduct(product)) throw new RangeError('product: expected Milan, Genoa or Turin');
+function checkProduct(product: SnpProduct): void {
+  if (!SNP_PRODUCTS.includes(product))
+    throw new RangeError('product: expected Milan, Genoa or Turin');
 }
 
 function checkKind(kind: string): void {

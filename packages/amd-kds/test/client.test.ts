@@ -26,7 +26,7 @@ const FORGED = await vectorCertificate('snp/milan-v2-trustee-forged-vcek-legacy/
 const milan: VcekRequest = {
   product: 'Milan',
   chipId: hardwareId(MILAN),
-  tcb: { bl: 3, tee: 0, snp: 8, ucode: 115 },
+  tcb: { fmc: 0, bl: 3, tee: 0, snp: 8, ucode: 115 },
 };
 const MILAN_PATH = `/vcek/v1/Milan/${toHex(milan.chipId)}?blSPL=3&teeSPL=0&snpSPL=8&ucodeSPL=115`;
 const turin: VcekRequest = {
@@ -76,8 +76,8 @@ describe('certificates of chips', () => {
     ['a masked chip id', { ...milan, chipId: new Uint8Array(64) }],
     ['a short chip id', { ...milan, chipId: milan.chipId.subarray(1) }],
     ['a Turin chip id with more than eight bytes', { ...turin, chipId: milan.chipId }],
-    ['fmc where there is none', { ...milan, tcb: { ...milan.tcb, fmc: 0 } }],
-    ['no fmc where there is one', { ...turin, tcb: milan.tcb }],
+    ['fmc where there is none', { ...milan, tcb: { ...milan.tcb, fmc: 1 } }],
+    ['no fmc where there is one', { ...turin, tcb: { ...turin.tcb, fmc: undefined as never } }],
     ['a version of more than a byte', { ...milan, tcb: { ...milan.tcb, ucode: 256 } }],
     ['a product that is a path', { ...milan, product: '../x' as 'Milan' }],
   ])('refuses %s without asking', async (_, request) => {

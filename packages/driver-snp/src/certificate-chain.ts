@@ -10,6 +10,7 @@ import {
   type SnpProduct,
   type SnpReport,
   type SnpTableEntryKind,
+  type SnpTcbVersion,
   signingKeyOf,
 } from '@cmc/attestationreport/snp';
 import { type Certificate, parseCertificate } from '@cmc/attestationreport/x509';
@@ -27,7 +28,7 @@ export interface Endorser {
       readonly product: SnpProduct;
       /** 64 bytes, as in the report. */
       readonly chipId: Uint8Array;
-      readonly tcb: EndorsedTcb;
+      readonly tcb: SnpTcbVersion;
     },
     wait?: WaitOptions,
   ): Promise<Certificate>;
@@ -37,15 +38,6 @@ export interface Endorser {
     product: SnpProduct,
     wait?: WaitOptions,
   ): Promise<readonly [Certificate, Certificate]>;
-}
-
-/** Security version numbers; only Turin has `fmc`. */
-export interface EndorsedTcb {
-  readonly fmc?: number;
-  readonly bl: number;
-  readonly tee: number;
-  readonly snp: number;
-  readonly ucode: number;
 }
 
 /** Certificates of the key that signed a report: that key's, its authority, the root of AMD. */
@@ -127,8 +119,7 @@ async function fetchLeaf(
   let last: unknown;
   for (const candidate of candidates) {
     try {
-      const { fmc, ...others } = decodeTcb(report.reportedTcb, candidate);
-      const tcb = candidate === 'Turin' ? { fmc, ...others } : others;
+      const tcb = decodeTcb(report.reportedTcb, candidate);
       return await endorser.vcek({ product: candidate, chipId: report.chipId, tcb }, wait);
     } catch (error) {
       wait.signal?.throwIfAborted();

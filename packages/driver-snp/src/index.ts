@@ -1,4 +1,4 @@
-export type { EndorsedTcb, Endorser, SnpChain } from './certificate-chain.ts';
+export type { Endorser, SnpChain } from './certificate-chain.ts';
 export type { ConfigfsFiles } from './configfs-tsm.ts';
 export { createConfigfsSource, DEFAULT_CONFIGFS_PATH } from './configfs-tsm.ts';
 export type { SnpDriverErrorCode, SnpDriverErrorOptions } from './errors.ts';

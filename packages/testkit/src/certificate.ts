@@ -256,7 +256,8 @@ function randomSerial(): Uint8Array {
   return serial;
 }
 
-function defaultSignature(key: FakeKey): FakeCertificateSignature {
+/** What signs when nothing is said. */
+export function defaultSignature(key: FakeKey): FakeCertificateSignature {
   if (key.algorithm === 'EC384') return 'SHA-384';
   return key.algorithm === 'EC521' ? 'SHA-512' : 'SHA-256';
 }
@@ -279,7 +280,8 @@ const ECDSA_OIDS: Readonly<Record<string, string>> = {
   'SHA-512': '1.2.840.10045.4.3.4',
 };
 
-function encodeAlgorithm(key: FakeKey, signature: FakeCertificateSignature): Uint8Array {
+/** AlgorithmIdentifier of a signature. */
+export function encodeAlgorithm(key: FakeKey, signature: FakeCertificateSignature): Uint8Array {
   if (key.algorithm === 'Ed25519') return derSequence(derOid('1.3.101.112'));
   if (!key.algorithm.includes('RSA')) return derSequence(derOid(ECDSA_OIDS[signature] ?? ''));
   if (!signature.startsWith('PSS-')) {
@@ -297,7 +299,12 @@ function encodeAlgorithm(key: FakeKey, signature: FakeCertificateSignature): Uin
   );
 }
 
-function signTbs(tbs: Uint8Array, key: FakeKey, signature: FakeCertificateSignature): Uint8Array {
+/** Signature over the part of a certificate or list that is signed. */
+export function signTbs(
+  tbs: Uint8Array,
+  key: FakeKey,
+  signature: FakeCertificateSignature,
+): Uint8Array {
   if (key.algorithm === 'Ed25519') return new Uint8Array(sign(null, tbs, key.privateKey));
   const pss = signature.startsWith('PSS-');
   const hash = signature.replace('PSS-', '').replace('-', '').toLowerCase();

@@ -10,6 +10,8 @@ export { encodeName } from './certificate.ts';
 export type { FixedClock } from './clock.ts';
 export { fixedClock } from './clock.ts';
 export { flipEachByte, prefixes } from './corpora.ts';
+export type { FakeCrlOptions } from './crl.ts';
+export { encodeFakeCrl } from './crl.ts';
 export {
   der,
   derBitString,

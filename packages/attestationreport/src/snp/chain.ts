@@ -42,16 +42,11 @@ export async function verifySnpChain(
   options: SnpChainOptions,
 ): Promise<SnpChainResult> {
   const [leaf, intermediate, root, ...more] = certificates;
-  const last = certificates.at(-1);
-  const product = last && productOfRoot(last, options.roots);
-  const rootProblem =
-    product === undefined
-      ? { rootProblem: `${last?.subject ?? 'nothing'} is not a root that is trusted` }
-      : { product };
+  const rootResult = checkRoot(certificates.at(-1), options);
   if (leaf === undefined || intermediate === undefined || root === undefined || more.length > 0) {
     const got = `${certificates.length}`;
     return {
-      ...rootProblem,
+      ...rootResult,
       chainProblem: `expected ${CHAIN_LENGTH} certificates (leaf, intermediate, root), got ${got}`,
     };
   }
@@ -63,14 +58,49 @@ export async function verifySnpChain(
   });
   // Only of a chain that was built is it known that its keys can be read.
   const chainProblem = chain.ok
-    ? formProblem(leaf, intermediate, root, product, options.kind)
+    ? (leafProblem(leaf, options.kind) ??
+      authorityProblem(intermediate, root, rootResult.product, options.kind))
     : chain.reason;
+  return await resultOf(rootResult, chainProblem, intermediate, root, options);
+}
+
+/** As {@link verifySnpChain}, without the first certificate. */
+export async function verifySnpAuthorities(
+  [intermediate, root]: readonly [Certificate, Certificate],
+  options: SnpChainOptions,
+): Promise<SnpChainResult> {
+  const rootResult = checkRoot(root, options);
+  const { now, kind } = options;
+  const chain = await verifyChain({ leaf: intermediate, intermediates: [], roots: [root], now });
+  const chainProblem = chain.ok
+    ? authorityProblem(intermediate, root, rootResult.product, kind)
+    : chain.reason;
+  return await resultOf(rootResult, chainProblem, intermediate, root, options);
+}
+
+async function resultOf(
+  rootResult: SnpChainResult,
+  chainProblem: string | undefined,
+  intermediate: Certificate,
+  root: Certificate,
+  options: SnpChainOptions,
+): Promise<SnpChainResult> {
   const revocation = await checkRevocation(intermediate, root, options);
   return {
-    ...rootProblem,
+    ...rootResult,
     ...(chainProblem === undefined ? {} : { chainProblem }),
     ...(revocation === undefined ? {} : { revocationProblem: revocation }),
   };
+}
+
+function checkRoot(
+  root: Certificate | undefined,
+  { roots }: SnpChainOptions,
+): Pick<SnpChainResult, 'product' | 'rootProblem'> {
+  const product = root && productOfRoot(root, roots);
+  return product === undefined
+    ? { rootProblem: `${root?.subject ?? 'nothing'} is not a root that is trusted` }
+    : { product };
 }
 
 async function checkRevocation(
@@ -82,23 +112,25 @@ async function checkRevocation(
   return await revocationProblem(intermediate, root, revocationLists, now);
 }
 
-function formProblem(
-  leaf: Certificate,
+function leafProblem(leaf: Certificate, kind: SnpSigningKey): string | undefined {
+  if (commonNameOf(leaf) !== `SEV-${kind}`) {
+    return `expected a certificate of SEV-${kind}, got one of ${leaf.subject}`;
+  }
+  const key = publicKeyInfo(leaf.spki);
+  return key.type === 'ec' && key.curve === 'P-384'
+    ? wrongSignature(leaf)
+    : `${leaf.subject}: expected a key on P-384`;
+}
+
+function authorityProblem(
   intermediate: Certificate,
   root: Certificate,
   product: SnpProduct | undefined,
   kind: SnpSigningKey,
 ): string | undefined {
-  if (commonNameOf(leaf) !== `SEV-${kind}`) {
-    return `expected a certificate of SEV-${kind}, got one of ${leaf.subject}`;
-  }
-  const issuer = product && (kind === 'VCEK' ? `SEV-${product}` : `SEV-VLEK-${product}`);
-  if (issuer !== undefined && commonNameOf(intermediate) !== issuer) {
-    return `expected a certificate of ${issuer}, got one of ${intermediate.subject}`;
-  }
-  for (const certificate of [leaf, intermediate]) {
-    const { name } = certificate.signatureAlgorithm;
-    if (name !== SIGNATURE) return `${certificate.subject}: expected ${SIGNATURE}, got ${name}`;
+  const name = product && (kind === 'VCEK' ? `SEV-${product}` : `SEV-VLEK-${product}`);
+  if (name !== undefined && commonNameOf(intermediate) !== name) {
+    return `expected a certificate of ${name}, got one of ${intermediate.subject}`;
   }
   for (const certificate of [intermediate, root]) {
     const key = publicKeyInfo(certificate.spki);
@@ -106,8 +138,10 @@ function formProblem(
       return `${certificate.subject}: expected an RSA key of ${RSA_BITS} bits`;
     }
   }
-  const key = publicKeyInfo(leaf.spki);
-  return key.type === 'ec' && key.curve === 'P-384'
-    ? undefined
-    : `${leaf.subject}: expected a key on P-384`;
+  return wrongSignature(intermediate);
+}
+
+function wrongSignature({ signatureAlgorithm, subject }: Certificate): string | undefined {
+  const { name } = signatureAlgorithm;
+  return name === SIGNATURE ? undefined : `${subject}: expected ${SIGNATURE}, got ${name}`;
 }

@@ -8,7 +8,7 @@ import {
   decodeSvn,
   SnpOid,
 } from './certificate-extensions.ts';
-import type { SnpProduct } from './product.ts';
+import { chipIdLength, type SnpProduct } from './product.ts';
 import { productOfReport, type SnpReport, type SnpSigningKey } from './report.ts';
 import { decodeTcb, hasReservedTcbBytes, type SnpTcbPart, tcbPartsOf } from './tcb.ts';
 
@@ -32,7 +32,7 @@ export interface SnpComparison {
  */
 export function compareExtensions(
   certificate: Certificate,
-  report: SnpReport,
+  report: Pick<SnpReport, 'chipId' | 'reportedTcb'>,
   product: SnpProduct,
   kind: SnpSigningKey,
 ): readonly SnpComparison[] {
@@ -83,15 +83,19 @@ export function compareProduct(
   ];
 }
 
-function chipId(certificate: Certificate, report: SnpReport, product: SnpProduct): SnpComparison {
-  const short = product === 'Turin';
-  const bytes = short ? report.chipId.subarray(0, 8) : report.chipId;
-  const rest = report.chipId.subarray(8);
+function chipId(
+  certificate: Certificate,
+  report: Pick<SnpReport, 'chipId'>,
+  product: SnpProduct,
+): SnpComparison {
+  const length = chipIdLength(product);
+  const bytes = report.chipId.subarray(0, length);
+  const rest = report.chipId.subarray(length);
   const compared = compare(certificate, 'chipId', SnpOid.hwId, toHex(bytes), (value) =>
     toHex(decodeHwId(value, bytes.length)),
   );
-  if (short && rest.some((byte) => byte !== 0)) {
-    return { ...compared, pass: false, problem: 'expected zeros behind the first 8 bytes' };
+  if (rest.some((byte) => byte !== 0)) {
+    return { ...compared, pass: false, problem: `expected zeros behind the first ${length} bytes` };
   }
   if (bytes.every((byte) => byte === 0)) {
     return { ...compared, pass: false, problem: 'the chip id is masked' };

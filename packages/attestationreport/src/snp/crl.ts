@@ -86,27 +86,40 @@ export async function revocationProblem(
   lists: readonly RevocationList[],
   now: Date,
 ): Promise<string | undefined> {
-  const own = lists.filter(({ issuerName }) => equalBytes(issuerName.raw, issuer.subjectName.raw));
+  const own = lists.filter((list) => isOf(list, issuer));
   if (own.length === 0) return `no revocation list of ${issuer.subject}`;
-  if (issuer.keyUsage?.includes('crlSign') === false) {
-    return `${issuer.subject}: its key usage does not allow to sign revocation lists`;
-  }
   for (const list of own) {
-    const wrong = await signatureProblem(list, issuer);
-    if (wrong !== undefined) return `the revocation list is ${wrong}`;
-    const time = now.getTime();
-    if (
-      time < list.thisUpdate.getTime() - NOT_BEFORE_LEEWAY_MS ||
-      time > list.nextUpdate.getTime()
-    ) {
-      const period = `${list.thisUpdate.toISOString()} to ${list.nextUpdate.toISOString()}`;
-      return `the revocation list of ${issuer.subject} is for ${period}`;
-    }
+    const problem = await revocationListProblem(list, issuer, now);
+    if (problem !== undefined) return problem;
     if (list.revoked.has(toHex(certificate.serialNumber))) {
       return `${certificate.subject} is revoked`;
     }
   }
   return undefined;
+}
+
+/** Why `list` says nothing about certificates of `issuer` now: not signed by it, or out of date. */
+export async function revocationListProblem(
+  list: RevocationList,
+  issuer: Certificate,
+  now: Date,
+): Promise<string | undefined> {
+  if (!isOf(list, issuer)) return `the revocation list is not of ${issuer.subject}`;
+  if (issuer.keyUsage?.includes('crlSign') === false) {
+    return `${issuer.subject}: its key usage does not allow to sign revocation lists`;
+  }
+  const wrong = await signatureProblem(list, issuer);
+  if (wrong !== undefined) return `the revocation list is ${wrong}`;
+  const time = now.getTime();
+  if (time < list.thisUpdate.getTime() - NOT_BEFORE_LEEWAY_MS || time > list.nextUpdate.getTime()) {
+    const period = `${list.thisUpdate.toISOString()} to ${list.nextUpdate.toISOString()}`;
+    return `the revocation list of ${issuer.subject} is for ${period}`;
+  }
+  return undefined;
+}
+
+function isOf({ issuerName }: RevocationList, issuer: Certificate): boolean {
+  return equalBytes(issuerName.raw, issuer.subjectName.raw);
 }
 
 // A critical extension (an indirect or a delta list) changes what the list means.

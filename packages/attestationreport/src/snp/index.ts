@@ -14,15 +14,15 @@ export {
   parseSnpCertificateTable,
 } from './certificate-table.ts';
 export type { SnpChainOptions, SnpChainResult } from './chain.ts';
-export { verifySnpChain } from './chain.ts';
+export { verifySnpAuthorities, verifySnpChain } from './chain.ts';
 export type { SnpComparison } from './compare-certificate.ts';
 export { compareExtensions, compareProduct } from './compare-certificate.ts';
 export type { RevocationList } from './crl.ts';
-export { MAX_CRL_BYTES, parseRevocationList } from './crl.ts';
+export { MAX_CRL_BYTES, parseRevocationList, revocationListProblem } from './crl.ts';
 export type { InspectSnpOptions, SnpCheck, SnpInspection } from './inspect.ts';
 export { inspectSnpReport } from './inspect.ts';
 export type { SnpCpuid, SnpProduct } from './product.ts';
-export { productOfCpuid, productOfName, SNP_PRODUCTS } from './product.ts';
+export { chipIdLength, productOfCpuid, productOfName, SNP_PRODUCTS } from './product.ts';
 export type {
   SnpFirmwareVersion,
   SnpGuestPolicyBits,
@@ -41,4 +41,4 @@ export { snpReportToJson } from './report-json.ts';
 export { AMD_ROOT_FINGERPRINTS } from './roots.ts';
 export { verifySnpSignature } from './signature.ts';
 export type { SnpTcbPart, SnpTcbVersion } from './tcb.ts';
-export { decodeTcb, SNP_TCB_PARTS, tcbPartsOf } from './tcb.ts';
+export { decodeTcb, encodeTcb, SNP_TCB_PARTS, tcbPartsOf } from './tcb.ts';

@@ -25,3 +25,8 @@ export function productOfCpuid({ family, model }: SnpCpuid): SnpProduct | undefi
 export function productOfName(name: string): SnpProduct | undefined {
   return SNP_PRODUCTS.find((product) => product.toLowerCase() === name.toLowerCase());
 }
+
+/** Bytes of a chip id in certificates; those behind them in a report are zero. */
+export function chipIdLength(product: SnpProduct): number {
+  return product === 'Turin' ? 8 : 64;
+}

@@ -35,6 +35,21 @@ export function decodeTcb(bytes: Uint8Array, product: SnpProduct): SnpTcbVersion
   };
 }
 
+/** The 8 bytes of a TCB_VERSION. @throws {RangeError} a part is no byte, or not 0 where there is none */
+export function encodeTcb(tcb: SnpTcbVersion, product: SnpProduct): Uint8Array {
+  const places = placesOf(product);
+  const bytes = new Uint8Array(8);
+  for (const part of SNP_TCB_PARTS) {
+    const [value, place] = [tcb[part], places[part]];
+    const max = place === undefined ? 0 : 255;
+    if (!Number.isInteger(value) || value < 0 || value > max) {
+      throw new RangeError(`${part} of ${product}: expected 0 to ${max}, got ${value}`);
+    }
+    if (place !== undefined) bytes[place] = value;
+  }
+  return bytes;
+}
+
 /** Whether bytes of a TCB_VERSION are set that have no meaning. */
 export function hasReservedTcbBytes(bytes: Uint8Array, product: SnpProduct): boolean {
   const used = new Set(Object.values(placesOf(product)));

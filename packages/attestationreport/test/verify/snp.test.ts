@@ -1,17 +1,9 @@
-import { constants, sign } from 'node:crypto';
 import { concatBytes, encodeUtf8 } from '@cmc/bytes';
 import {
   createFakeCa,
   createFakeKeySync,
-  derBitString,
-  derContext,
   derInteger,
-  derNull,
-  derOctetString,
-  derOid,
-  derSequence,
-  derTime,
-  encodeName,
+  encodeFakeCrl,
   type FakeCa,
 } from '@cmc/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -449,33 +441,14 @@ describe('R28 the chain', () => {
       { revoked = [] as Uint8Array[], from = -day, to = day } = {},
     ): Uint8Array => {
       const now = clock.now().getTime();
-      const hash = derSequence(derOid('2.16.840.1.101.3.4.2.2'), derNull());
-      const algorithm = derSequence(
-        derOid('1.2.840.113549.1.1.10'),
-        derSequence(
-          derContext(0, hash),
-          derContext(1, derSequence(derOid('1.2.840.113549.1.1.8'), hash)),
-          derContext(2, derInteger(48)),
-        ),
-      );
-      const entries = revoked.map((serial) =>
-        derSequence(derInteger(serial), derTime(new Date(now - day))),
-      );
-      const tbs = derSequence(
-        derInteger(1),
-        algorithm,
-        encodeName({ commonName: name }),
-        derTime(new Date(now + from)),
-        derTime(new Date(now + to)),
-        ...(entries.length === 0 ? [] : [derSequence(...entries)]),
-        derContext(0, derSequence(derSequence(derOid('2.5.29.20'), derOctetString(derInteger(7))))),
-      );
-      const signature = sign('sha384', tbs, {
-        key: ca.key.privateKey,
-        padding: constants.RSA_PKCS1_PSS_PADDING,
-        saltLength: 48,
+      return encodeFakeCrl({
+        issuer: { commonName: name },
+        key: ca.key,
+        ...(ca.key.algorithm === 'RSA4096' ? { signature: 'PSS-SHA-384' } : {}),
+        revoked,
+        thisUpdate: new Date(now + from),
+        nextUpdate: new Date(now + to),
       });
-      return derSequence(tbs, algorithm, derBitString(new Uint8Array(signature)));
     };
     const withList = (bytes: Uint8Array): Case => ({ verify: { snpRevocationLists: [bytes] } });
 
