@@ -117,9 +117,9 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'token',
     summary: 'make a single-use enrolment token',
-    settings: ['store', 'names', 'validHours', 'note', 'json'],
+    settings: ['store', 'names', 'valid', 'note', 'json'],
     examples: [
-      'token --store sqlite:///var/lib/cmc/prov.db --names node-7.example.org --valid-hours 48',
+      'token --store sqlite:///var/lib/cmc/prov.db --names node-7.example.org --valid 48h',
     ],
     load: async () => (await import('./commands/token.ts')).token,
   },

@@ -42,14 +42,15 @@ export interface CmcctlSettings extends Omit<ConnectionSettings, 'policies'> {
   readonly header?: readonly string[];
   readonly store?: string;
   readonly names?: readonly string[];
-  readonly validHours?: number;
+  readonly valid?: string;
   readonly note?: string;
   readonly roots?: readonly string[];
   readonly certs?: readonly string[];
+  readonly html?: string;
+  readonly timeSource?: string;
 }
 
 const files = v.pipe(v.array(text), v.minLength(1, 'expected at least one file'));
-const MAX_TOKEN_HOURS = 87_600;
 
 /** Describes {@link CmcctlSettings}. */
 export const cmcctlSchema: v.StrictObjectSchema<
@@ -105,10 +106,7 @@ export const cmcctlSchema: v.StrictObjectSchema<
     v.array(text),
     'DNS names and IP addresses that the token is good for. Default: any',
   ),
-  validHours: setting(
-    v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_TOKEN_HOURS)),
-    'Hours for which the token is valid. Default 48',
-  ),
+  valid: setting(text, 'How long the token is valid: 30m, 48h, 7d. Default 48h'),
   note: setting(text, 'Remark that is kept with the token'),
   roots: setting<readonly string[]>(
     files,
@@ -117,5 +115,10 @@ export const cmcctlSchema: v.StrictObjectSchema<
   certs: setting<readonly string[]>(
     files,
     'Files (DER or PEM) with the certificates of the key that signed: leaf, intermediate, root',
+  ),
+  html: setting(text, 'File for the explanation as one HTML page. Default: none is written'),
+  timeSource: setting(
+    text,
+    'URL (http, https) whose Date header the clock is compared with. Default: it is not compared',
   ),
 });

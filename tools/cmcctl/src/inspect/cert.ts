@@ -1,3 +1,4 @@
+import { encodeStruct, x509CertExtractedSchema } from '@cmc/attestationreport/codec';
 import {
   type Certificate,
   extractCertificate,
@@ -16,7 +17,7 @@ import { printable } from './text.ts';
 interface Check {
   readonly id: 'validity' | 'chain';
   readonly pass: boolean;
-  readonly details?: string;
+  readonly detail?: string;
 }
 
 /** The first certificate of a file, DER or PEM; the others help to find its chain. */
@@ -34,14 +35,14 @@ export async function inspectCert(
     const texts = await Promise.all(settings.roots.map((path) => readSettingFile(path, 'roots')));
     const roots = texts.flatMap((text) => parsePemCertificates(decodeUtf8(text)));
     const chain = await verifyChain({ leaf, intermediates, roots, now });
-    checks.push({ id: 'chain', pass: chain.ok, ...(chain.ok ? {} : { details: chain.reason }) });
+    checks.push({ id: 'chain', pass: chain.ok, ...(chain.ok ? {} : { detail: chain.reason }) });
   }
   const passed = checks.every(({ pass }) => pass);
   const accepted = settings.roots === undefined ? 'parse-only' : 'accept';
   const verdict = passed ? accepted : 'reject';
   const outcome = {
     ...(at === undefined ? {} : { archivedAt: at.toISOString() }),
-    certificate: { ...extractCertificate(leaf), sha256: fingerprint(leaf) },
+    certificate: { ...fieldsOf(leaf), sha256: fingerprint(leaf) },
     checks,
     verdict,
   };
@@ -50,12 +51,18 @@ export async function inspectCert(
     `Issuer ${leaf.issuer}`,
     `Valid ${leaf.notBefore.toISOString()} to ${leaf.notAfter.toISOString()}`,
     `SHA-256 ${fingerprint(leaf)}`,
-    ...checks.map(({ id, pass, details }) =>
-      `${pass ? 'pass' : 'FAIL'} ${id} ${details ?? ''}`.trim(),
+    ...checks.map(({ id, pass, detail }) =>
+      `${pass ? 'pass' : 'FAIL'} ${id} ${detail ?? ''}`.trim(),
     ),
     `Verdict ${verdict}${at === undefined ? '' : `, as of ${at.toISOString()}`}`,
   ].map(printable);
   return { exitCode: passed ? EXIT.success : EXIT.attestationFailed, outcome, lines };
+}
+
+/** The fields as attestation results show them. */
+function fieldsOf(certificate: Certificate): object {
+  const json = encodeStruct(x509CertExtractedSchema, extractCertificate(certificate), 'json');
+  return JSON.parse(decodeUtf8(json));
 }
 
 function parse(bytes: Uint8Array): readonly Certificate[] {
