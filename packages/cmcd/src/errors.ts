@@ -19,10 +19,13 @@ import { CmcError } from '@cmc/bytes';
  * - `ERR_KEY_DIGEST`: digest and hash do not fit each other or the key.
  * - `ERR_KEY_STORE`: a stored TLS key cannot be used.
  * - `ERR_KEY_LIMIT`: there are too many TLS keys.
+ * - `ERR_KEY_BUSY`: too many TLS keys wait for their enrolment; trying again may help.
+ * - `ERR_KEY_EXPIRED`: the certificate of a TLS key expired and could not be renewed.
  * - `ERR_ENROLL_REQUEST`: a certificate request is malformed or not signed by its key.
  * - `ERR_ENROLL_NAME`: a certificate may not be issued for a name.
  * - `ERR_ENROLL_CA`: the CA cannot issue: wrong key, not a CA, expired.
- * - `ERR_ENROLL_RESPONSE`: what an enrolment gave is not a certificate for the key.
+ * - `ERR_ENROLL_RESPONSE`: what an enrolment gave is not a certificate that was asked for: another
+ *   key, other names, expired, not under the CA of the server.
  */
 export type CmcdErrorCode =
   | 'ERR_CMCD_NOT_AVAILABLE'
@@ -41,6 +44,8 @@ export type CmcdErrorCode =
   | 'ERR_KEY_DIGEST'
   | 'ERR_KEY_STORE'
   | 'ERR_KEY_LIMIT'
+  | 'ERR_KEY_BUSY'
+  | 'ERR_KEY_EXPIRED'
   | 'ERR_ENROLL_REQUEST'
   | 'ERR_ENROLL_NAME'
   | 'ERR_ENROLL_CA'

@@ -1,4 +1,4 @@
-export type { CmcMeasurer, CmcOptions, LocalCmc } from './cmc/create-cmc.ts';
+export type { CmcKeysOptions, CmcMeasurer, CmcOptions, LocalCmc } from './cmc/create-cmc.ts';
 export { createCmc } from './cmc/create-cmc.ts';
 export type { OwnMetadata } from './cmc/metadata-set.ts';
 export type { MetadataVersionsOptions } from './cmc/metadata-versions.ts';
@@ -6,9 +6,18 @@ export { openMetadataVersions } from './cmc/metadata-versions.ts';
 export type { FetchRevocation } from './cmc/revocation-cache.ts';
 export type { CmcdErrorCode } from './errors.ts';
 export { CmcdError } from './errors.ts';
-export type { Enroller, EnrollmentRequest } from './keys/enroller.ts';
-export type { CreateKeyOptions, KeyManager, KeyManagerOptions } from './keys/key-manager.ts';
-export { createKeyManager } from './keys/key-manager.ts';
+export type {
+  Enroller,
+  EnrollmentKey,
+  EnrollmentRequest,
+  MakeReport,
+  SoftwareKey,
+  TpmKey,
+  TpmKeyCertification,
+} from './keys/enroller.ts';
+export type { EstEnrollerOptions } from './keys/est-enroller.ts';
+export { createEstEnroller } from './keys/est-enroller.ts';
+export type { KeyManagerState } from './keys/key-manager.ts';
 export type { LocalEnrollerOptions } from './keys/local-enroller.ts';
 export { createLocalEnroller } from './keys/local-enroller.ts';
 export type { RevocationOptions } from './metadata/revocation.ts';

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { type AttestationRequest, type CallOptions, type Cmc, operations } from '@cmc/api';
 import type {
   Measurer,
@@ -12,7 +11,7 @@ import type { Certificate } from '@cmc/attestationreport/x509';
 import { encodeUtf8, type Logger, silentLogger } from '@cmc/bytes';
 import type { ContainerLog } from '@cmc/driver-sw';
 import { CmcdError } from '../errors.ts';
-import type { KeyManager } from '../keys/key-manager.ts';
+import type { KeyManager, KeyManagerOptions, KeyManagerState } from '../keys/key-manager.ts';
 import type { MetadataSource } from '../metadata/source.ts';
 import { openPeerCache, type PeerCache } from '../peer-cache/peer-cache.ts';
 import { loadMetadataSet, type OwnMetadata } from './metadata-set.ts';
@@ -23,6 +22,9 @@ import { createRevocationCache, type FetchRevocation } from './revocation-cache.
 export interface CmcMeasurer extends Measurer {
   updateCerts?(options?: WaitOptions): Promise<void>;
 }
+
+/** Where certificates of TLS keys come from, and where the keys are kept. */
+export type CmcKeysOptions = Pick<KeyManagerOptions, 'enroller' | 'storage' | 'renewals'>;
 
 /** What a CMC is made of. */
 export interface CmcOptions {
@@ -39,7 +41,7 @@ export interface CmcOptions {
   /** Metadata of peers. Default: kept in memory. */
   readonly peerCache?: PeerCache;
   /** TLS keys. Default: none; TLSCreate, TLSSign and TLSCert are refused. */
-  readonly keyManager?: KeyManager;
+  readonly keys?: CmcKeysOptions;
   /** Where Measure records events. Default: nowhere; it is refused. */
   readonly containerLog?: ContainerLog;
   /** What runs policies. Default: the one of attestationreport. `false`: reports that come with a policy fail. */
@@ -52,6 +54,12 @@ export interface CmcOptions {
   readonly fetchRevocation?: FetchRevocation;
   /** Remembers the versions of accepted metadata. Default: in memory. `false`: older metadata passes. */
   readonly metadataVersions?: MetadataVersionStore | false;
+  /** Whether manifests that name no server for their revocation are refused, too. Default false. */
+  readonly requireOmsp?: boolean;
+  /** Whether reports have to be signed as a whole. Default false; a signature that is there has to be right. */
+  readonly requireReportSignature?: boolean;
+  /** Whose certificates may sign whole reports. Default: those of {@link metadataRoots}. */
+  readonly reportRoots?: readonly Certificate[];
   /** Signers that each metadata item of a peer needs. Default 1. */
   readonly minimumMetadataSigners?: number;
   /** Clock. Default: that of the system. */
@@ -63,6 +71,8 @@ export interface CmcOptions {
 export interface LocalCmc extends Cmc, AsyncDisposable {
   /** Our own metadata as it is now. */
   ownMetadata(): OwnMetadata;
+  /** How the TLS keys are; undefined when there are none to be had. */
+  tlsKeys(): KeyManagerState | undefined;
 }
 
 /**
@@ -76,7 +86,7 @@ export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
   if (options.metadataRoots.length === 0) {
     throw new RangeError('metadataRoots: expected at least one certificate, got none');
   }
-  const { measurers = [], metadata = [], containerLog, keyManager } = options;
+  const { measurers = [], metadata = [], containerLog } = options;
   const { logger = silentLogger, now = (): Date => new Date() } = options;
   const source = 'load' in metadata ? metadata : { load: async () => metadata };
   const closing = new AbortController();
@@ -94,7 +104,10 @@ export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
 
   revocation.follow(own.current().items);
 
-  const report = async (request: AttestationRequest, call: CallOptions): Promise<Uint8Array> => {
+  const report = async (
+    request: AttestationRequest,
+    call: CallOptions = {},
+  ): Promise<Uint8Array> => {
     if (measurers.length === 0) throw noDriver('it can verify, but make no report');
     const { items } = own.current();
     const statements = await revocation.statements(items);
@@ -108,6 +121,16 @@ export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
       ...(name === undefined ? {} : { name }),
     });
   };
+
+  const keyManager =
+    options.keys &&
+    (await openKeys({
+      ...options.keys,
+      report: async (nonce, wait) => await report({ nonce }, wait),
+      signal,
+      now,
+      logger,
+    }));
 
   return {
     attest: async (request, call = {}) => ({
@@ -136,14 +159,7 @@ export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
 
     tlsCreate: async (request, call = {}) => {
       const { keyConfig } = operations.tlsCreate.request.accept(request);
-      const keyId = await keysOf(keyManager).create(keyConfig, {
-        ...waitOf(call),
-        report: async (publicKey, wait = {}) => {
-          const nonce = new Uint8Array(createHash('sha256').update(publicKey).digest());
-          return await report({ nonce }, { ...call, ...wait });
-        },
-      });
-      return { keyId };
+      return { keyId: await keysOf(keyManager).create(keyConfig, waitOf(call)) };
     },
 
     tlsSign: async (request, call = {}) => {
@@ -184,11 +200,18 @@ export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
     },
 
     ownMetadata: () => own.current(),
+    tlsKeys: () => keyManager?.state(),
     [Symbol.asyncDispose]: async () => {
       closing.abort(new CmcdError('ERR_CMCD_CLOSED', 'the CMC was closed'));
       await engine?.close();
     },
   };
+}
+
+/** Most CMCs have no keys. */
+async function openKeys(options: KeyManagerOptions): Promise<KeyManager> {
+  const { createKeyManager } = await import('../keys/key-manager.ts');
+  return await createKeyManager(options);
 }
 
 /** What every report has to meet, whoever sends it. */
@@ -198,11 +221,15 @@ async function verifyDemands(
 ): Promise<Omit<VerifyOptions, 'nonce'>> {
   const policyEngine = options.policyEngine ?? defaultEngine;
   const versions = options.metadataVersions ?? (await openMetadataVersions());
-  const { metadataRoots, policyOverwrite, checkOmsp, minimumMetadataSigners } = options;
+  const { metadataRoots, policyOverwrite, checkOmsp, minimumMetadataSigners, reportRoots } =
+    options;
   return {
     metadataRoots,
     policyOverwrite: policyOverwrite ?? false,
     checkOmsp: checkOmsp ?? false,
+    requireOmsp: options.requireOmsp ?? false,
+    requireReportSignature: options.requireReportSignature ?? false,
+    ...(reportRoots && { reportRoots }),
     ...(policyEngine && { policyEngine }),
     ...(versions && { metadataVersions: versions }),
     ...(minimumMetadataSigners === undefined ? {} : { minimumMetadataSigners }),

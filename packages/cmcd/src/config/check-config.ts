@@ -1,25 +1,19 @@
 import { ConfigError } from '@cmc/host';
 import { CmcdError } from '../errors.ts';
+import { AVAILABLE_DRIVERS, unreadDriverSettings } from './driver-settings.ts';
 import type { CmcdConfig } from './schema.ts';
 
 type Use = readonly [what: string, isUsed: (config: CmcdConfig) => boolean];
 
 /** Settings of the format that this version cannot act on, and when one is used. */
 const NOT_AVAILABLE: readonly Use[] = Object.freeze([
-  ['drivers: only sw', ({ drivers = [] }) => drivers.some((driver) => driver !== 'sw')],
+  [
+    `drivers: only ${[...AVAILABLE_DRIVERS].join(', ')}`,
+    ({ drivers = [] }) => drivers.some((driver) => !AVAILABLE_DRIVERS.has(driver)),
+  ],
   ['ctrDriver: only sw', ({ ctrDriver = 'sw' }) => ctrDriver !== 'sw'],
   ['policyEngine duktape: js is', ({ policyEngine }) => policyEngine === 'duktape'],
-  ['enrollmentMode: only local', ({ enrollmentMode = 'local' }) => enrollmentMode !== 'local'],
-  ['enrollmentAddr', isSet('enrollmentAddr')],
-  ['endorsementMode', isSet('endorsementMode')],
-  ['endorsementAddr', isSet('endorsementAddr')],
-  ['provisionToken', isSet('provisionToken')],
-  ['provisionAuth: only none', ({ provisionAuth = [] }) => provisionAuth.some((a) => a !== 'none')],
-  ['excludePcrs', ({ excludePcrs = [] }) => excludePcrs.length > 0],
-  ['measurementLogs false', ({ measurementLogs }) => measurementLogs === false],
-  ['vmpl', isSet('vmpl')],
-  ['vendorCache', isSet('vendorCache')],
-  ['tpmKeyAlg', isSet('tpmKeyAlg')],
+  ['enrollmentMode acme: est and local are', ({ enrollmentMode }) => enrollmentMode === 'acme'],
 ] satisfies Use[]);
 
 /**
@@ -28,19 +22,30 @@ const NOT_AVAILABLE: readonly Use[] = Object.freeze([
  * @throws {ConfigError} ERR_CONFIG_VALUE
  */
 export function checkConfig(config: CmcdConfig): void {
-  const used = NOT_AVAILABLE.filter(([, isUsed]) => isUsed(config)).map(([what]) => what);
+  const unread = unreadDriverSettings(config);
+  const used = [
+    ...NOT_AVAILABLE.filter(([, isUsed]) => isUsed(config)).map(([what]) => what),
+    ...unread.filter(({ available }) => !available).map(({ setting }) => setting),
+  ];
   if (used.length > 0) {
     throw new CmcdError(
       'ERR_CMCD_NOT_AVAILABLE',
       `not available in this version: ${used.join('; ')}; remove these settings`,
     );
   }
-  const { apis, api, cmcAddr } = config;
+  for (const { setting, drivers } of unread) {
+    throw conflict(`${setting}: for driver ${drivers.join(', ')}, which drivers does not name`);
+  }
+  const { apis, api, cmcAddr, useOmsp, requireOmsp } = config;
   if (apis !== undefined && (api !== undefined || cmcAddr !== undefined)) {
     throw conflict('apis: expected either apis, or api and cmcAddr, got both');
   }
+  if (requireOmsp === true && useOmsp === false) {
+    throw conflict('requireOmsp: it checks revocation, which useOmsp turns off');
+  }
   checkDrivers(config);
-  checkEnrollment(config);
+  checkLocalEnrollment(config);
+  checkEstEnrollment(config);
 }
 
 function checkDrivers({ drivers = [], ctr, ctrDriver, ctrLog, storage }: CmcdConfig): void {
@@ -55,7 +60,7 @@ function checkDrivers({ drivers = [], ctr, ctrDriver, ctrLog, storage }: CmcdCon
   }
 }
 
-function checkEnrollment(config: CmcdConfig): void {
+function checkLocalEnrollment(config: CmcdConfig): void {
   const { enrollmentMode, enrollmentCaKey, enrollmentCaChain = [], enrollmentNames } = config;
   const hasCa = enrollmentCaKey !== undefined && enrollmentCaChain.length > 0;
   if (enrollmentMode === 'local') {
@@ -67,8 +72,46 @@ function checkEnrollment(config: CmcdConfig): void {
   }
 }
 
-function isSet(key: keyof CmcdConfig): (config: CmcdConfig) => boolean {
-  return (config) => config[key] !== undefined;
+function checkEstEnrollment(config: CmcdConfig): void {
+  const { enrollmentMode, enrollmentAddr, provisionAuth, provisionToken } = config;
+  const { enrollmentCert, enrollmentKey, drivers = [] } = config;
+  if (enrollmentMode !== 'est') {
+    const methods = (provisionAuth ?? []).filter((method) => method !== 'none');
+    if (enrollmentAddr ?? provisionToken ?? enrollmentCert ?? enrollmentKey ?? methods[0]) {
+      throw conflict(
+        'enrollmentAddr, provisionAuth, provisionToken, enrollmentCert, enrollmentKey: for enrollmentMode est',
+      );
+    }
+    return;
+  }
+  const url = URL.canParse(enrollmentAddr ?? '') ? new URL(enrollmentAddr ?? '') : undefined;
+  if (url?.protocol !== 'https:') {
+    throw conflict('enrollmentMode est: it needs enrollmentAddr, an https:// URL');
+  }
+  if (drivers.length === 0) {
+    throw conflict(
+      'enrollmentMode est: the server wants an attestation, for which drivers has none',
+    );
+  }
+  const hasCertificate = enrollmentCert !== undefined;
+  if (hasCertificate !== (enrollmentKey !== undefined)) {
+    throw conflict('enrollmentCert, enrollmentKey: expected both or none');
+  }
+  checkMethod('token', provisionToken !== undefined, 'provisionToken', provisionAuth);
+  checkMethod('certificate', hasCertificate, 'enrollmentCert', provisionAuth);
+}
+
+/** A credential and its method go together; without a list of methods, what there is counts. */
+function checkMethod(
+  method: 'token' | 'certificate',
+  isThere: boolean,
+  setting: string,
+  methods: CmcdConfig['provisionAuth'],
+): void {
+  if (methods === undefined || methods.includes(method) === isThere) return;
+  throw isThere
+    ? conflict(`${setting}: provisionAuth does not name ${method}`)
+    : conflict(`provisionAuth ${method}: it needs ${setting}`);
 }
 
 function conflict(message: string): ConfigError {

@@ -34,22 +34,27 @@ export interface CmcdConfig {
   readonly policyOverwrite?: boolean;
   readonly useOmsp?: boolean;
   readonly omspFormat?: 'json' | 'cbor';
+  readonly requireOmsp?: boolean;
+  readonly requireReportSignature?: boolean;
+  readonly reportRoots?: readonly string[];
   readonly minimumMetadataSigners?: number;
   readonly allowOlderMetadata?: boolean;
   readonly enrollmentMode?: 'local' | 'est' | 'acme';
   readonly enrollmentCaKey?: string;
   readonly enrollmentCaChain?: readonly string[];
   readonly enrollmentNames?: readonly string[];
+  readonly enrollmentAddr?: string;
+  readonly enrollmentCert?: string;
+  readonly enrollmentKey?: string;
+  readonly provisionAuth?: readonly ('none' | 'token' | 'certificate' | 'attestation')[];
+  readonly provisionToken?: string;
   readonly allowSystemCerts?: boolean;
   readonly name?: string;
   readonly logLevel?: LogLevelName;
   readonly logFile?: string;
   readonly logFormat?: 'json' | 'pretty';
-  readonly provisionToken?: string;
-  readonly provisionAuth?: readonly ('none' | 'token' | 'certificate' | 'attestation')[];
   readonly endorsementMode?: 'est' | 'direct' | 'cps' | 'host';
   readonly endorsementAddr?: string;
-  readonly enrollmentAddr?: string;
   readonly excludePcrs?: readonly number[];
   readonly measurementLogs?: boolean;
   readonly vmpl?: number;
@@ -107,7 +112,19 @@ export const cmcdConfigSchema: v.StrictObjectSchema<
   ),
   policyOverwrite: setting(v.boolean(), 'Whether a policy may replace a verdict. Default false'),
   useOmsp: setting(v.boolean(), 'Whether revocation of manifests (OMSP) is checked. Default false'),
+  requireOmsp: setting(
+    v.boolean(),
+    'Like useOmsp, and manifests that name no server for it are refused. Default false',
+  ),
   omspFormat: setting(v.picklist(['json', 'cbor']), 'Serialization of OMSP requests. Default cbor'),
+  requireReportSignature: setting(
+    v.boolean(),
+    'Whether reports have to be signed as a whole. Default false',
+  ),
+  reportRoots: setting<readonly string[]>(
+    v.pipe(texts, v.nonEmpty('expected at least one file')),
+    'Files (PEM or DER) with the CA certificates that signatures of whole reports must chain to. Default: rootCas',
+  ),
   minimumMetadataSigners: setting(
     v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)),
     'Signatures by different keys that each metadata item needs. Default 1',
@@ -118,7 +135,7 @@ export const cmcdConfigSchema: v.StrictObjectSchema<
   ),
   enrollmentMode: setting(
     v.picklist(['local', 'est', 'acme']),
-    'Who certifies TLS keys: local (a CA key on this computer). Default: nobody, no TLS keys',
+    'Who certifies TLS keys: est (a server), local (a CA key on this computer). Default: nobody, no TLS keys',
   ),
   enrollmentCaKey: setting(text, 'enrollmentMode local: file of the CA key (PEM)'),
   enrollmentCaChain: setting(
@@ -129,6 +146,17 @@ export const cmcdConfigSchema: v.StrictObjectSchema<
     texts,
     'enrollmentMode local: names and IP addresses that may be certified, * for any. Default: those of this computer',
   ),
+  enrollmentAddr: setting(text, 'enrollmentMode est: URL of the server, https://host:port'),
+  provisionAuth: setting(
+    v.array(v.picklist(['none', 'token', 'certificate', 'attestation'])),
+    'enrollmentMode est: how to identify to the server besides the attestation, which is always sent: none, token, certificate. Default: what there is a file for',
+  ),
+  provisionToken: setting(text, 'enrollmentMode est: file with the token, read for each enrolment'),
+  enrollmentCert: setting(
+    text,
+    'enrollmentMode est: file (PEM) with a client certificate for the server, its chain behind it',
+  ),
+  enrollmentKey: setting(text, 'enrollmentMode est: file (PEM) with the key of enrollmentCert'),
   allowSystemCerts: setting(
     v.boolean(),
     'Whether HTTPS servers may also chain to the CAs that Node.js knows. Default false',
@@ -143,23 +171,32 @@ export const cmcdConfigSchema: v.StrictObjectSchema<
     v.picklist(['json', 'pretty']),
     'Form of log lines. Default: pretty on a terminal, json elsewhere',
   ),
-  provisionToken: setting(text, 'Not available in this version'),
-  provisionAuth: setting(
-    v.array(v.picklist(['none', 'token', 'certificate', 'attestation'])),
-    'In this version: none',
-  ),
   endorsementMode: setting(
     v.picklist(['est', 'direct', 'cps', 'host']),
-    'Not available in this version: its drivers need no endorsement',
+    'drivers tpm, snp: who vouches for the hardware. Not available in this version',
   ),
-  endorsementAddr: setting(text, 'Not available in this version'),
-  enrollmentAddr: setting(text, 'Not available in this version'),
-  excludePcrs: setting(v.array(v.pipe(v.number(), v.integer())), 'Not available in this version'),
+  endorsementAddr: setting(
+    text,
+    'drivers tpm, snp: URL of that server. Not available in this version',
+  ),
+  excludePcrs: setting(
+    v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(23))),
+    'driver tpm: PCRs that are not quoted. Not available in this version',
+  ),
   measurementLogs: setting(
     v.boolean(),
     'Whether reports hold event logs. In this version: true, they always do',
   ),
-  vmpl: setting(v.pipe(v.number(), v.integer()), 'Not available in this version'),
-  vendorCache: setting(text, 'Not available in this version'),
-  tpmKeyAlg: setting(v.picklist(['EC256', 'RSA2048']), 'Not available in this version'),
+  vmpl: setting(
+    v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(3)),
+    'driver snp: privilege level of reports. Not available in this version',
+  ),
+  vendorCache: setting(
+    text,
+    'driver snp: folder of vendor certificates. Not available in this version',
+  ),
+  tpmKeyAlg: setting(
+    v.picklist(['EC256', 'RSA2048']),
+    'driver tpm: kind of its attestation key. Not available in this version',
+  ),
 });

@@ -12,7 +12,7 @@ import type { RevocationOptions } from '../metadata/revocation.ts';
 import { createMetadataSource } from '../metadata/source.ts';
 import type { PeerCache } from '../peer-cache/peer-cache.ts';
 import { openDrivers } from './drivers.ts';
-import { openKeyManager } from './enrollment.ts';
+import { openEnroller } from './enrollment.ts';
 import { fullHostName } from './host-name.ts';
 import { readRoots } from './roots.ts';
 
@@ -32,13 +32,17 @@ export async function assembleCmc(
   const hashAlg = hashOf(config.hashAlg ?? 'SHA-256');
   // Settles on its own, never rejects: nobody has to wait for the name service.
   const name = config.name ?? fullHostName();
+  const checkOmsp = config.requireOmsp ?? config.useOmsp ?? false;
   const containerLog = await openLogOf(config);
-  const keyManager = await openKeyManager(config, name);
+  const enroller = await openEnroller(config, { name, httpsRoots });
   return await createCmc({
     metadataRoots: roots.certificates,
     measurers: await openDrivers(config.drivers ?? [], {
-      ...(storage === undefined ? {} : { storage }),
+      config,
       ...(containerLog === undefined ? {} : { containerLog }),
+      hashAlg,
+      httpsRoots,
+      logger,
     }),
     metadata: await createMetadataSource({
       locations: config.metadata ?? [],
@@ -49,12 +53,19 @@ export async function assembleCmc(
     hashAlg,
     name,
     peerCache,
-    ...(keyManager === undefined ? {} : { keyManager }),
+    ...(enroller === undefined
+      ? {}
+      : { keys: { enroller, ...(storage === undefined ? {} : { storage }) } }),
     ...(containerLog === undefined ? {} : { containerLog }),
     ...(config.policyEngine === 'none' ? { policyEngine: false } : {}),
     policyOverwrite: config.policyOverwrite ?? false,
-    checkOmsp: config.useOmsp ?? false,
-    ...(config.useOmsp === true
+    checkOmsp,
+    requireOmsp: config.requireOmsp ?? false,
+    requireReportSignature: config.requireReportSignature ?? false,
+    ...(config.reportRoots === undefined
+      ? {}
+      : { reportRoots: (await readRoots(config.reportRoots, logger, 'reportRoots')).certificates }),
+    ...(checkOmsp
       ? { fetchRevocation: revocationOf(config, { hashAlg, roots: httpsRoots, logger }) }
       : {}),
     metadataVersions:

@@ -1,18 +1,25 @@
+import type { Logger } from '@cmc/bytes';
 import type { ContainerLog } from '@cmc/driver-sw';
 import type { CmcMeasurer } from '../cmc/create-cmc.ts';
-import type { DriverName } from '../config/schema.ts';
+import type { DriverSettingName } from '../config/driver-settings.ts';
+import type { CmcdConfig, DriverName } from '../config/schema.ts';
 import { CmcdError } from '../errors.ts';
 
 /** What drivers are opened with. */
 export interface DriverContext {
-  /** Folder of the daemon's state. */
-  readonly storage?: string;
+  /** Folder of the daemon's state, and the settings that are for drivers. */
+  readonly config: Pick<CmcdConfig, DriverSettingName | 'storage'>;
   readonly containerLog?: ContainerLog;
+  /** Hash of reports, and with it the bank of PCRs. */
+  readonly hashAlg: 'SHA-256' | 'SHA-384' | 'SHA-512';
+  /** Whom to trust about servers of endorsements, PEM. */
+  readonly httpsRoots: readonly string[];
+  readonly logger: Logger;
 }
 
 type OpenDriver = (context: DriverContext) => Promise<CmcMeasurer>;
 
-/** The drivers of this version; each is loaded when it is used. */
+/** How each driver is opened, and loaded only then; as config/driver-settings.ts says they are there. */
 const DRIVERS: Readonly<Partial<Record<DriverName, OpenDriver>>> = Object.freeze({
   sw: async (context) => (await import('./sw-driver.ts')).openSwDriver(context),
 });

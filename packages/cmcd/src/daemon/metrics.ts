@@ -5,6 +5,7 @@ import type { ApiName } from '@cmc/api';
 import { ConfigError } from '@cmc/host';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { OwnMetadata } from '../cmc/metadata-set.ts';
+import type { KeyManagerState } from '../keys/key-manager.ts';
 import type { PeerCacheSize } from '../peer-cache/peer-cache.ts';
 import type { ObservedCall } from './observe.ts';
 
@@ -12,6 +13,7 @@ import type { ObservedCall } from './observe.ts';
 export interface MetricsState {
   peerCache(): PeerCacheSize;
   metadata(): OwnMetadata;
+  tlsKeys(): KeyManagerState | undefined;
 }
 
 /** Prometheus metrics of a daemon. */
@@ -118,5 +120,20 @@ function stateMetrics(registry: Registry, state: MetricsState): void {
       const { firstExpiry } = state.metadata();
       return firstExpiry === undefined ? undefined : firstExpiry / 1000;
     },
+  );
+  gauge('cmc_tls_keys', 'TLS keys with a certificate', () => state.tlsKeys()?.keys);
+  gauge('cmc_tls_keys_pending', 'TLS keys without one', () => state.tlsKeys()?.pending);
+  gauge(
+    'cmc_tls_certificate_expiry_timestamp_seconds',
+    'When the first certificate of a TLS key expires, seconds since 1970',
+    () => {
+      const firstExpiry = state.tlsKeys()?.firstExpiry;
+      return firstExpiry === undefined ? undefined : firstExpiry / 1000;
+    },
+  );
+  gauge(
+    'cmc_tls_renewal_failures',
+    'Attempts to renew certificates of TLS keys that failed since the start',
+    () => state.tlsKeys()?.renewalFailures,
   );
 }

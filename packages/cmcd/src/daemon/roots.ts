@@ -14,14 +14,18 @@ export interface TrustedRoots {
 }
 
 /** The first certificate of each file, PEM or DER. @throws {ConfigError} */
-export async function readRoots(paths: readonly string[], logger: Logger): Promise<TrustedRoots> {
+export async function readRoots(
+  paths: readonly string[],
+  logger: Logger,
+  setting = 'rootCas',
+): Promise<TrustedRoots> {
   const certificates: Certificate[] = [];
   for (const path of paths) {
-    const [first, ...others] = await readCertificates(path, 'rootCas');
+    const [first, ...others] = await readCertificates(path, setting);
     if (first === undefined) continue;
     if (others.length > 0) {
       logger.warn(
-        { path, ignored: others.length },
+        { path, setting, ignored: others.length },
         'only the first certificate of a file is a root',
       );
     }

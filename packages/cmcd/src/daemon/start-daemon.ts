@@ -94,6 +94,7 @@ async function openMetrics(
   return await serveMetrics(address, {
     peerCache: () => peerCache.size,
     metadata: () => cmc.ownMetadata(),
+    tlsKeys: () => cmc.tlsKeys(),
   });
 }
 

@@ -5,7 +5,8 @@ import type { DriverContext } from './drivers.ts';
 
 /** The software driver over the container log. @throws {CmcdError} ERR_CMCD_NO_CONTAINER_LOG */
 export async function openSwDriver(context: DriverContext): Promise<CmcMeasurer> {
-  const { containerLog, storage } = context;
+  const { containerLog, config } = context;
+  const { storage } = config;
   if (containerLog === undefined) {
     throw new CmcdError('ERR_CMCD_NO_CONTAINER_LOG', 'driver sw needs a container log');
   }

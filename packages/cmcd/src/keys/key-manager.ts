@@ -1,89 +1,144 @@
-import { randomUUID, X509Certificate } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
 import { join } from 'node:path';
 import type { TlsKeyConfig } from '@cmc/api';
 import type { SignatureAlgorithm, Signer, WaitOptions } from '@cmc/attestationreport';
-import { equalBytes } from '@cmc/bytes';
-import { createSoftwareKey, softwareSigner } from '@cmc/driver-sw';
+import { type Logger, silentLogger } from '@cmc/bytes';
 import { CmcdError } from '../errors.ts';
-import type { Enroller } from './enroller.ts';
-import { diskKeyStore, type KeyStore, memoryKeyStore } from './key-store.ts';
+import { diskKeyStore } from './disk-key-store.ts';
+import { configOf, enrollKey } from './enroll-key.ts';
+import type { Enroller, MakeReport } from './enroller.ts';
+import { type BegunEnrollment, Enrollments } from './enrollments.ts';
+import { type KeyStore, memoryKeyStore, type PendingKey } from './key-store.ts';
+import { algorithmOf, LoadedKeys } from './loaded-keys.ts';
+import { Renewals, type RenewalsOptions, type Validity } from './renewals.ts';
 
 /** Keys that one key manager holds; more are refused. */
 export const MAX_KEYS = 4096;
-/** Certificates in the chain of one key. */
-const MAX_CHAIN = 16;
-/** Keys that are kept ready to sign. */
-const MAX_LOADED_KEYS = 64;
 
-const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const HASH = /^SHA-?(256|384|512)$/i;
 
 export interface KeyManagerOptions {
-  /** Gets certificates for new keys. */
+  /** Gets certificates for keys. */
   readonly enroller: Enroller;
+  /** Makes the attestation reports that an enroller asks for. */
+  readonly report: MakeReport;
+  /** Ends enrolments and renewals for good. */
+  readonly signal: AbortSignal;
   /** Folder of the daemon's state; keys live in `tls_key_store` below it. Without one they live in memory. */
   readonly storage?: string;
+  /** Clock. Default: that of the system. */
+  readonly now?: () => Date;
+  /** How certificates are renewed, for tests. */
+  readonly renewals?: Pick<RenewalsOptions, 'monotonicMs' | 'checkEveryMs' | 'random'>;
+  readonly logger?: Logger;
 }
 
-/** What {@link KeyManager.create} needs besides the key's description. */
-export interface CreateKeyOptions extends WaitOptions {
-  /** Makes the attestation report that an enroller may ask for. */
-  report(publicKey: Uint8Array, options?: WaitOptions): Promise<Uint8Array>;
+/** How the keys are. */
+export interface KeyManagerState {
+  /** Keys with a certificate. */
+  readonly keys: number;
+  /** Keys that still wait for one. */
+  readonly pending: number;
+  /** When the first certificate expires, ms since 1970. */
+  readonly firstExpiry: number | undefined;
+  /** Attempts to renew a certificate that failed. */
+  readonly renewalFailures: number;
 }
 
-/** TLS keys and their certificates. Keys never leave it. */
+/** TLS keys and their certificates, which it renews. Keys never leave it. */
 export interface KeyManager {
-  /** UUID of a new key, for which a certificate was obtained. */
-  create(config: TlsKeyConfig, options: CreateKeyOptions): Promise<string>;
+  /**
+   * UUID of a new key, for which a certificate was obtained. When the call before with the same
+   * config got no answer, because it was ended or the process was, it is the key of that call.
+   * @throws {CmcdError} ERR_KEY_LIMIT, ERR_KEY_BUSY; and what the enroller throws
+   */
+  create(config: TlsKeyConfig, options?: WaitOptions): Promise<string>;
   /**
    * Signature over a digest: ECDSA in DER, RSA as PKCS #1 v1.5.
    * @throws {CmcdError} ERR_KEY_UNKNOWN, ERR_KEY_DIGEST, ERR_KEY_STORE
    */
   sign(id: string, digest: Uint8Array, hashAlg: string, options?: WaitOptions): Promise<Uint8Array>;
-  /** Certificates, PEM, one each, leaf first. @throws {CmcdError} ERR_KEY_UNKNOWN, ERR_KEY_STORE */
+  /**
+   * Certificates, PEM, one each, leaf first.
+   * @throws {CmcdError} ERR_KEY_UNKNOWN, ERR_KEY_STORE, ERR_KEY_EXPIRED
+   */
   certificates(id: string): Promise<readonly string[]>;
+  state(): KeyManagerState;
 }
 
-interface LoadedKey {
-  readonly signer: Signer;
-  readonly certificates: readonly string[];
-}
-
-/** A key manager for software keys. */
+/**
+ * A key manager for software keys. It goes on with enrolments that a process before could not end,
+ * and renews certificates when 2/3 of their life are over.
+ */
 export async function createKeyManager(options: KeyManagerOptions): Promise<KeyManager> {
-  const { storage } = options;
+  const { storage, logger } = options;
   const store =
-    storage === undefined ? memoryKeyStore() : await diskKeyStore(join(storage, 'tls_key_store'));
-  return new SoftwareKeyManager(store, options.enroller);
+    storage === undefined
+      ? memoryKeyStore()
+      : await diskKeyStore(join(storage, 'tls_key_store'), logger);
+  const manager = new SoftwareKeyManager(store, options);
+  await manager.start();
+  return manager;
 }
 
 class SoftwareKeyManager implements KeyManager {
+  readonly #options: KeyManagerOptions;
   readonly #store: KeyStore;
-  readonly #enroller: Enroller;
-  readonly #loaded = new Map<string, LoadedKey>();
+  readonly #now: () => Date;
+  readonly #logger: Logger;
+  readonly #ids = new Set<string>();
+  readonly #keys: LoadedKeys;
+  readonly #enrollments: Enrollments;
+  readonly #renewals: Renewals;
 
-  constructor(store: KeyStore, enroller: Enroller) {
+  constructor(store: KeyStore, options: KeyManagerOptions) {
+    const { signal, now = (): Date => new Date(), logger = silentLogger } = options;
+    this.#options = options;
     this.#store = store;
-    this.#enroller = enroller;
+    this.#now = now;
+    this.#logger = logger;
+    this.#keys = new LoadedKeys(store);
+    this.#enrollments = new Enrollments({
+      ...options,
+      store,
+      now,
+      logger,
+      assertSpace: () => {
+        if (this.#ids.size + this.#enrollments.size < MAX_KEYS) return;
+        throw new CmcdError('ERR_KEY_LIMIT', `there are ${MAX_KEYS} TLS keys already`);
+      },
+      onEnrolled: (id, { leaf }) => {
+        this.#ids.add(id);
+        this.#renewals.watch(id, leaf);
+      },
+    });
+    this.#renewals = new Renewals({
+      ...options.renewals,
+      renew: (id) => this.#renew(id),
+      signal,
+      now,
+      logger,
+    });
   }
 
-  async create(config: TlsKeyConfig, options: CreateKeyOptions): Promise<string> {
+  async start(): Promise<void> {
+    for (const { id, unclaimed } of await this.#store.list()) {
+      this.#ids.add(id);
+      if (unclaimed !== undefined) this.#enrollments.offer(id, unclaimed);
+    }
+    this.#enrollments.resume((await this.#store.pending()).flatMap((key) => this.#parsed(key)));
+    // Nobody waits for it: certificates are due in days.
+    void this.#watchAll([...this.#ids]);
+  }
+
+  async create(config: TlsKeyConfig, options: WaitOptions = {}): Promise<string> {
     if (config.type !== 'sw') {
       throw new CmcdError(
         'ERR_CMCD_NOT_AVAILABLE',
         `TLS keys of type ${config.type} are not available in this version, sw is`,
       );
     }
-    if ((await this.#store.count()) >= MAX_KEYS) {
-      throw new CmcdError('ERR_KEY_LIMIT', `there are ${MAX_KEYS} TLS keys already`);
-    }
-    const privateKey = await createSoftwareKey({ algorithm: config.alg });
-    const signer = softwareSigner({ privateKey });
-    const certificates = await this.#enroll(config, signer, options);
-    const pem = privateKey.export({ format: 'pem', type: 'pkcs8' });
-    const id = randomUUID();
-    await this.#store.write(id, { privateKey: String(pem), certificates: certificates.join('') });
-    return id;
+    return await this.#enrollments.create(config, options);
   }
 
   async sign(
@@ -92,7 +147,7 @@ class SoftwareKeyManager implements KeyManager {
     hashAlg: string,
     options: WaitOptions = {},
   ): Promise<Uint8Array> {
-    const { signer } = await this.#load(id);
+    const { signer } = await this.#keys.get(id);
     const algorithm = algorithmFor(signer, digest, hashAlg);
     const signature = await signer.signDigest(digest, algorithm, options);
     if (!algorithm.startsWith('ES')) return signature;
@@ -101,93 +156,61 @@ class SoftwareKeyManager implements KeyManager {
   }
 
   async certificates(id: string): Promise<readonly string[]> {
-    return (await this.#load(id)).certificates;
-  }
-
-  async #enroll(
-    config: TlsKeyConfig,
-    signer: Signer,
-    options: CreateKeyOptions,
-  ): Promise<readonly string[]> {
-    const chain = await this.#enroller.enroll(
-      {
-        csr: await createRequest(config, signer, options),
-        publicKey: signer.publicKey,
-        keyConfig: config,
-        report: (wait) => options.report(signer.publicKey, wait),
-      },
-      options,
+    const { leaf, pem } = (await this.#keys.get(id)).chain;
+    if (leaf.notAfter > this.#now()) return pem;
+    throw new CmcdError(
+      'ERR_KEY_EXPIRED',
+      `the certificate of TLS key ${id} expired on ${leaf.notAfter.toISOString()} and could not be renewed`,
     );
-    return checkedChain(chain, signer.publicKey);
   }
 
-  async #load(id: string): Promise<LoadedKey> {
-    const known = this.#loaded.get(id) ?? (await this.#read(id));
-    this.#loaded.delete(id);
-    this.#loaded.set(id, known);
-    const [oldest] = this.#loaded.keys();
-    if (this.#loaded.size > MAX_LOADED_KEYS && oldest !== undefined) this.#loaded.delete(oldest);
-    return known;
+  state(): KeyManagerState {
+    return {
+      keys: this.#ids.size,
+      pending: this.#enrollments.size,
+      firstExpiry: this.#renewals.firstExpiry,
+      renewalFailures: this.#renewals.failures,
+    };
   }
 
-  async #read(id: string): Promise<LoadedKey> {
-    const stored = ID.test(id) ? await this.#store.read(id) : undefined;
-    if (stored === undefined) throw new CmcdError('ERR_KEY_UNKNOWN', 'there is no such TLS key');
+  #parsed({ id, config, privateKey }: PendingKey): readonly BegunEnrollment[] {
     try {
-      const certificates = splitPem(stored.certificates);
-      const signer = softwareSigner({ privateKey: stored.privateKey });
-      assertLeaf(new X509Certificate(certificates[0] ?? ''), signer.publicKey);
-      return { signer, certificates };
-    } catch (cause) {
-      throw new CmcdError('ERR_KEY_STORE', `TLS key ${id} cannot be used`, { cause });
+      return [{ id, config, privateKey: createPrivateKey(privateKey) }];
+    } catch (error) {
+      this.#logger.error({ id, error }, 'a TLS key without certificate cannot be read');
+      return [];
     }
   }
-}
 
-/** A certificate request. @throws {CmcdError} ERR_ENROLL_NAME */
-async function createRequest(
-  { cn, dnsNames, ipAddresses }: TlsKeyConfig,
-  signer: Signer,
-  options: WaitOptions,
-): Promise<Uint8Array> {
-  // Most starts of a daemon make no key.
-  const { createCsr } = await import('@cmc/est');
-  const { signal } = options;
-  try {
-    return await createCsr({
+  async #watchAll(ids: readonly string[]): Promise<void> {
+    for (const id of ids) {
+      if (this.#options.signal.aborted) return;
+      try {
+        this.#renewals.watch(id, (await this.#keys.read(id)).chain.leaf);
+      } catch (error) {
+        this.#logger.warn({ id, error }, 'a TLS key cannot be used');
+      }
+    }
+  }
+
+  /** Another certificate for the same key and the same names. */
+  async #renew(id: string): Promise<Validity> {
+    const { enroller, report, signal } = this.#options;
+    const key = await this.#keys.read(id);
+    const { privateKey, signer, chain } = key;
+    const renewed = await enrollKey({
+      enroller,
+      key: { type: 'sw', privateKey },
       signer,
-      subject: { commonName: cn },
-      dnsNames,
-      ipAddresses,
-      ...(signal === undefined ? {} : { signal }),
+      config: await configOf(chain.leaf, { type: 'sw', alg: algorithmOf(privateKey) }),
+      report,
+      renews: chain.certificates,
+      now: this.#now,
+      signal,
     });
-  } catch (cause) {
-    if (cause instanceof TypeError)
-      throw new CmcdError('ERR_ENROLL_NAME', cause.message, { cause });
-    throw cause;
+    await this.#keys.replaceChain(id, key, renewed);
+    return renewed.leaf;
   }
-}
-
-/** A response of an enrolment is input: it has to be a chain for the key that was sent. */
-function checkedChain(chain: readonly Uint8Array[], publicKey: Uint8Array): readonly string[] {
-  if (chain.length === 0 || chain.length > MAX_CHAIN) {
-    throw new CmcdError(
-      'ERR_ENROLL_RESPONSE',
-      `enrolment: expected 1 to ${MAX_CHAIN} certificates, got ${chain.length}`,
-    );
-  }
-  try {
-    const certificates = chain.map((der) => new X509Certificate(der));
-    if (certificates[0] !== undefined) assertLeaf(certificates[0], publicKey);
-    return certificates.map(String);
-  } catch (cause) {
-    throw new CmcdError('ERR_ENROLL_RESPONSE', 'enrolment: no certificate for the key', { cause });
-  }
-}
-
-function assertLeaf(leaf: X509Certificate, publicKey: Uint8Array): void {
-  if (equalBytes(leaf.publicKey.export({ format: 'der', type: 'spki' }), publicKey)) return;
-  throw new CmcdError('ERR_ENROLL_RESPONSE', 'the first certificate is for another key');
 }
 
 function algorithmFor(signer: Signer, digest: Uint8Array, hashAlg: string): SignatureAlgorithm {
@@ -205,8 +228,4 @@ function algorithmFor(signer: Signer, digest: Uint8Array, hashAlg: string): Sign
     'ERR_KEY_DIGEST',
     `the key signs with ${signer.algorithms.join(', ')}: it cannot sign a digest of SHA-${bits}`,
   );
-}
-
-function splitPem(text: string): readonly string[] {
-  return text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g) ?? [];
 }

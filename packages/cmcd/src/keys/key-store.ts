@@ -1,7 +1,4 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { removeTemporaries, writeFileAtomic } from '@cmc/host/files';
-import { CmcdError } from '../errors.ts';
+import type { TlsKeyConfig } from '@cmc/api';
 
 /** A TLS key with its certificates. */
 export interface StoredKey {
@@ -11,54 +8,58 @@ export interface StoredKey {
   readonly certificates: string;
 }
 
+/** A key that has no certificate yet. */
+export interface PendingKey {
+  readonly id: string;
+  /** PKCS #8, PEM. */
+  readonly privateKey: string;
+  readonly config: TlsKeyConfig;
+}
+
+/** A key that is there with its certificate. */
+export interface KnownKey {
+  readonly id: string;
+  /** What was asked for, when nobody was told the id: an enrolment that outlived its caller. */
+  readonly unclaimed?: TlsKeyConfig;
+}
+
 /** Where TLS keys are kept. Ids are UUIDs that were checked. */
 export interface KeyStore {
+  list(): Promise<readonly KnownKey[]>;
+  /** Keys whose enrolment did not end before the process did. */
+  pending(): Promise<readonly PendingKey[]>;
+  addPending(key: PendingKey): Promise<void>;
+  /** Makes a pending key and its certificates known, both in one moment. It is unclaimed then. */
+  publish(id: string, certificates: string): Promise<void>;
+  /** Forgets a pending key. */
+  discard(id: string): Promise<void>;
+  /** Notes that somebody was told the id. */
+  claim(id: string): Promise<void>;
   /** @throws {CmcdError} ERR_KEY_STORE the key is there without its certificates */
   read(id: string): Promise<StoredKey | undefined>;
-  write(id: string, key: StoredKey): Promise<void>;
-  count(): Promise<number>;
+  /** Replaces the certificates of a known key, in one moment. */
+  replaceCertificates(id: string, certificates: string): Promise<void>;
 }
 
 /** Keeps keys until the process ends. */
 export function memoryKeyStore(): KeyStore {
-  const keys = new Map<string, StoredKey>();
+  const pending = new Map<string, PendingKey>();
+  const known = new Map<string, StoredKey>();
   return {
-    read: async (id) => keys.get(id),
-    write: async (id, key) => void keys.set(id, key),
-    count: async () => keys.size,
-  };
-}
-
-/** Keeps keys as files `<directory>/keys/<id>` and their certificates as `<directory>/certs/<id>`. */
-export async function diskKeyStore(directory: string): Promise<KeyStore> {
-  const keys = join(directory, 'keys');
-  const certificates = join(directory, 'certs');
-  for (const folder of [keys, certificates]) {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await removeTemporaries(folder);
-  }
-  return {
-    read: async (id) => {
-      const privateKey = await readIfThere(join(keys, id));
-      if (privateKey === undefined) return undefined;
-      const chain = await readIfThere(join(certificates, id));
-      if (chain !== undefined) return { privateKey, certificates: chain };
-      throw new CmcdError('ERR_KEY_STORE', `TLS key ${id} is stored without its certificate`);
+    list: async () => [],
+    pending: async () => [],
+    addPending: async (key) => void pending.set(key.id, key),
+    publish: async (id, certificates) => {
+      const key = pending.get(id);
+      if (key !== undefined) known.set(id, { privateKey: key.privateKey, certificates });
+      pending.delete(id);
     },
-    write: async (id, key) => {
-      // The key last: its file is what makes the id known, and then the certificate is there.
-      await writeFileAtomic(join(certificates, id), key.certificates, { mode: 0o644 });
-      await writeFileAtomic(join(keys, id), key.privateKey, { mode: 0o600 });
+    discard: async (id) => void pending.delete(id),
+    claim: async () => {},
+    read: async (id) => known.get(id),
+    replaceCertificates: async (id, certificates) => {
+      const key = known.get(id);
+      if (key !== undefined) known.set(id, { ...key, certificates });
     },
-    count: async () => (await readdir(keys)).length,
   };
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw new CmcdError('ERR_KEY_STORE', `cannot read ${path}`, { cause: error });
-  }
 }

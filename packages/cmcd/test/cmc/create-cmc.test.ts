@@ -16,9 +16,9 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   type CmcOptions,
   createCmc,
-  createKeyManager,
   createLocalEnroller,
   createMetadataSource,
+  type Enroller,
   type LocalCmc,
   openMetadataVersions,
   openPeerCache,
@@ -40,9 +40,7 @@ async function cmcOf(world: World, options: Partial<CmcOptions> = {}): Promise<L
     measurers: [await createSwDriver({ containerLog })],
     containerLog,
     metadata: await createMetadataSource({ locations: [`file://${world.metadataFolder}`] }),
-    keyManager: await createKeyManager({
-      enroller: createLocalEnroller({ ca: fakeSigner(key, [certificate]) }),
-    }),
+    keys: { enroller: createLocalEnroller({ ca: fakeSigner(key, [certificate]) }) },
     ...options,
   });
   onTestFinished(async () => await cmc[Symbol.asyncDispose]());
@@ -338,26 +336,23 @@ describe('TLS keys', () => {
     const ca = createFakeCa();
     const local = createLocalEnroller({ ca: fakeSigner(ca.key, [ca.certificate]) });
     let verdict: string | undefined;
-    const keyManager = await createKeyManager({
-      enroller: {
-        enroll: async (request) => {
-          const report = await request.report();
-          const hash = new Uint8Array(createHash('sha256').update(request.publicKey).digest());
-          const { result } = await cmc.verify({ nonce: hash, report });
-          verdict = result.summary.status;
-          return await local.enroll(request);
-        },
+    const enroller: Enroller = {
+      enroll: async (request) => {
+        const wanted = nonce();
+        const report = await request.report(wanted);
+        const { result } = await cmc.verify({ nonce: wanted, report });
+        verdict = result.summary.status;
+        return await local.enroll(request);
       },
-    });
-    const cmc = await cmcOf(world, { keyManager });
+    };
+    const cmc = await cmcOf(world, { keys: { enroller } });
     await cmc.tlsCreate({ keyConfig });
     expect(verdict).toBe('success');
   });
 
-  test('are refused without a key manager', async () => {
+  test('are refused without an enroller', async () => {
     const world = await createWorld();
-    const { keyManager: _, ...others } = { keyManager: undefined };
-    const cmc = await createCmc({ metadataRoots: world.roots, ...others });
+    const cmc = await createCmc({ metadataRoots: world.roots });
     onTestFinished(async () => await cmc[Symbol.asyncDispose]());
     const refused = { code: 'ERR_CMCD_NO_KEYS' };
     await expect(cmc.tlsCreate({ keyConfig })).rejects.toMatchObject(refused);

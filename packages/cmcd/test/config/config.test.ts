@@ -16,6 +16,11 @@ const LOCAL: CmcdConfig = {
   enrollmentCaKey: 'key.pem',
   enrollmentCaChain: ['ca.pem'],
 };
+const EST: CmcdConfig = {
+  ...SW,
+  enrollmentMode: 'est',
+  enrollmentAddr: 'https://localhost:9000',
+};
 
 async function read(settings: object, flags: Record<string, unknown> = {}): Promise<CmcdConfig> {
   const file = join(temporaryFolder(), 'cmcd.json');
@@ -93,6 +98,15 @@ describe('checkConfig', () => {
     ['the software driver with storage', SW],
     ['the software driver with a log', { ...MINIMAL, drivers: ['sw'], ctrLog: '/l' }],
     ['local enrolment', LOCAL],
+    ['enrolment at a server', EST],
+    ['a token', { ...EST, provisionToken: 'token' }],
+    ['a token by name', { ...EST, provisionToken: 't', provisionAuth: ['token', 'attestation'] }],
+    ['a client certificate', { ...EST, enrollmentCert: 'c.pem', enrollmentKey: 'k.pem' }],
+    ['attestation alone', { ...EST, provisionAuth: ['none', 'attestation'] }],
+    ['no credentials for no enrolment', { ...MINIMAL, provisionAuth: ['none'] }],
+    ['revocation that is required', { ...MINIMAL, requireOmsp: true }],
+    ['signed reports', { ...MINIMAL, requireReportSignature: true, reportRoots: ['r.pem'] }],
+    ['driver settings that change nothing', { ...SW, excludePcrs: [], measurementLogs: true }],
   ])('accepts %s', (_, config) => {
     expect(() => checkConfig(config)).not.toThrow();
   });
@@ -102,13 +116,9 @@ describe('checkConfig', () => {
     ['drivers', { ...SW, drivers: ['sw', 'snp'] }],
     ['ctrDriver', { ...SW, ctrDriver: 'tpm' }],
     ['policyEngine', { ...MINIMAL, policyEngine: 'duktape' }],
-    ['enrollmentMode', { ...MINIMAL, enrollmentMode: 'est' }],
     ['enrollmentMode', { ...MINIMAL, enrollmentMode: 'acme' }],
-    ['enrollmentAddr', { ...MINIMAL, enrollmentAddr: 'https://localhost:9000' }],
     ['endorsementMode', { ...MINIMAL, endorsementMode: 'est' }],
     ['endorsementAddr', { ...MINIMAL, endorsementAddr: 'https://localhost:9000' }],
-    ['provisionToken', { ...MINIMAL, provisionToken: 'token' }],
-    ['provisionAuth', { ...MINIMAL, provisionAuth: ['none', 'attestation'] }],
     ['excludePcrs', { ...MINIMAL, excludePcrs: [0] }],
     ['measurementLogs', { ...MINIMAL, measurementLogs: false }],
     ['vmpl', { ...MINIMAL, vmpl: 0 }],
@@ -125,7 +135,7 @@ describe('checkConfig', () => {
 
   test('names everything that is not available at once', () => {
     expect(() => checkConfig({ ...MINIMAL, vmpl: 0, tpmKeyAlg: 'EC256' })).toThrow(
-      /vmpl; tpmKeyAlg/,
+      /tpmKeyAlg; vmpl/,
     );
   });
 
@@ -141,6 +151,20 @@ describe('checkConfig', () => {
     ['a CA key without enrolment', { ...MINIMAL, enrollmentCaKey: 'key.pem' }],
     ['a CA chain without enrolment', { ...MINIMAL, enrollmentCaChain: ['ca.pem'] }],
     ['names without enrolment', { ...MINIMAL, enrollmentNames: ['a'] }],
+    ['a CA key for enrolment at a server', { ...EST, enrollmentCaKey: 'key.pem' }],
+    ['enrolment at no server', { ...SW, enrollmentMode: 'est' }],
+    ['enrolment at a server without TLS', { ...EST, enrollmentAddr: 'http://localhost:9000' }],
+    ['enrolment at something else', { ...EST, enrollmentAddr: 'localhost:9000' }],
+    ['enrolment at a server without drivers', { ...EST, drivers: [] }],
+    ['a server without enrolment', { ...MINIMAL, enrollmentAddr: 'https://localhost:9000' }],
+    ['a token without enrolment', { ...MINIMAL, provisionToken: 'token' }],
+    ['a method without enrolment', { ...MINIMAL, provisionAuth: ['token'] }],
+    ['a client certificate without its key', { ...EST, enrollmentCert: 'c.pem' }],
+    ['a key without its certificate', { ...EST, enrollmentKey: 'k.pem' }],
+    ['the method token without one', { ...EST, provisionAuth: ['token'] }],
+    ['the method certificate without one', { ...EST, provisionAuth: ['certificate'] }],
+    ['a token that is not to be used', { ...EST, provisionToken: 't', provisionAuth: ['none'] }],
+    ['revocation both required and off', { ...MINIMAL, requireOmsp: true, useOmsp: false }],
   ])('refuses %s', (_, config) => {
     expect(() => checkConfig(config)).toThrow(
       expect.objectContaining({ code: 'ERR_CONFIG_VALUE' }),

@@ -62,7 +62,7 @@ async function expectUsable(world: World, client: CmcClient, done: Acknowledged)
   // Not only the keys that were acknowledged: whatever is there has to work.
   for (const keyId of new Set([
     ...done.keys,
-    ...readdirSync(join(storage, 'tls_key_store/keys')),
+    ...readdirSync(join(storage, 'tls_key_store/ready')),
   ])) {
     const { certificate } = await client.tlsCert({ keyId });
     expect(new X509Certificate(certificate[0] ?? '').subject).toBe('CN=localhost');

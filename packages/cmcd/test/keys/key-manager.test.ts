@@ -1,6 +1,7 @@
-import { createHash, randomUUID, verify, X509Certificate } from 'node:crypto';
+import { createHash, createPublicKey, randomUUID, verify, X509Certificate } from 'node:crypto';
 import {
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -13,8 +14,9 @@ import type { TlsKeyConfig } from '@cmc/api';
 import { createFakeCa, fakeSigner } from '@cmc/testkit';
 import { describe, expect, test } from 'vitest';
 import type { Enroller } from '../../src/keys/enroller.ts';
-import { createKeyManager, type KeyManager } from '../../src/keys/key-manager.ts';
+import type { KeyManager } from '../../src/keys/key-manager.ts';
 import { createLocalEnroller } from '../../src/keys/local-enroller.ts';
+import { openKeyManager } from '../support/key-manager.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const ca = createFakeCa();
@@ -27,15 +29,14 @@ function config(change: Partial<TlsKeyConfig> = {}): TlsKeyConfig {
 }
 
 async function create(manager: KeyManager, change?: Partial<TlsKeyConfig>): Promise<string> {
-  const report = async (): Promise<Uint8Array> => new Uint8Array(0);
-  return await manager.create(config(change), { report });
+  return await manager.create(config(change));
 }
 
 function digestOf(hash: string): Uint8Array {
   return new Uint8Array(createHash(hash).update(MESSAGE).digest());
 }
 
-describe('createKeyManager', () => {
+describe('openKeyManager', () => {
   test.each([
     ['EC256', 'sha256', 'SHA-256'],
     ['EC384', 'sha384', 'SHA-384'],
@@ -45,7 +46,7 @@ describe('createKeyManager', () => {
   ] as const)(
     'makes keys of %s that sign digests of %s as TLS wants it',
     async (alg, hash, hashAlg) => {
-      const manager = await createKeyManager({ enroller });
+      const manager = await openKeyManager({ enroller });
       const id = await create(manager, { alg });
       expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
       const signature = await manager.sign(id, digestOf(hash), hashAlg);
@@ -56,7 +57,7 @@ describe('createKeyManager', () => {
   );
 
   test('gives the chain of a key, one certificate per text, leaf first', async () => {
-    const manager = await createKeyManager({ enroller });
+    const manager = await openKeyManager({ enroller });
     const certificates = await manager.certificates(await create(manager));
     expect(certificates).toHaveLength(2);
     for (const pem of certificates) {
@@ -67,23 +68,25 @@ describe('createKeyManager', () => {
     expect(new Uint8Array(root?.raw ?? [])).toStrictEqual(ca.certificate);
   });
 
-  test('gives an enroller a report on demand, made for the new key', async () => {
+  test('gives an enroller the key, and a report for the nonce that it has', async () => {
     const asked: Uint8Array[] = [];
     const attesting: Enroller = {
       enroll: async (request) => {
-        expect(await request.report()).toStrictEqual(Uint8Array.of(1, 2, 3));
-        expect(asked).toStrictEqual([request.publicKey]);
-        expect(request.keyConfig).toStrictEqual(config());
+        expect(await request.report(Uint8Array.of(4))).toStrictEqual(Uint8Array.of(1, 2, 3));
+        const { key, publicKey, keyConfig, renews } = request;
+        expect([key.type, keyConfig, renews]).toStrictEqual(['sw', config(), undefined]);
+        if (key.type !== 'sw') throw new Error('no software key');
+        const spki = createPublicKey(key.privateKey).export({ format: 'der', type: 'spki' });
+        expect(new Uint8Array(spki)).toStrictEqual(publicKey);
         return await enroller.enroll(request);
       },
     };
-    const manager = await createKeyManager({ enroller: attesting });
-    const report = async (publicKey: Uint8Array): Promise<Uint8Array> => {
-      asked.push(publicKey);
+    const report = async (nonce: Uint8Array): Promise<Uint8Array> => {
+      asked.push(nonce);
       return Uint8Array.of(1, 2, 3);
     };
-    await manager.create(config(), { report });
-    expect(asked).toHaveLength(1);
+    await create(await openKeyManager({ enroller: attesting, report }));
+    expect(asked).toStrictEqual([Uint8Array.of(4)]);
   });
 
   test.each([
@@ -93,7 +96,7 @@ describe('createKeyManager', () => {
     ['MD5', 16],
     ['', 32],
   ])('refuses to sign for %s a digest of %d bytes', async (hashAlg, length) => {
-    const manager = await createKeyManager({ enroller });
+    const manager = await openKeyManager({ enroller });
     const id = await create(manager);
     await expect(manager.sign(id, new Uint8Array(length), hashAlg)).rejects.toMatchObject({
       code: 'ERR_KEY_DIGEST',
@@ -101,7 +104,7 @@ describe('createKeyManager', () => {
   });
 
   test('refuses a digest that does not fit the curve', async () => {
-    const manager = await createKeyManager({ enroller });
+    const manager = await openKeyManager({ enroller });
     const id = await create(manager);
     await expect(manager.sign(id, digestOf('sha384'), 'SHA-384')).rejects.toMatchObject({
       code: 'ERR_KEY_DIGEST',
@@ -112,7 +115,7 @@ describe('createKeyManager', () => {
     'knows no key %j',
     async (id) => {
       for (const storage of [undefined, temporaryFolder()]) {
-        const manager = await createKeyManager({ enroller, ...(storage ? { storage } : {}) });
+        const manager = await openKeyManager({ enroller, ...(storage ? { storage } : {}) });
         const unknown = { code: 'ERR_KEY_UNKNOWN' };
         await expect(manager.certificates(id)).rejects.toMatchObject(unknown);
         await expect(manager.sign(id, digestOf('sha256'), 'SHA-256')).rejects.toMatchObject(
@@ -123,7 +126,7 @@ describe('createKeyManager', () => {
   );
 
   test('has no keys in a TPM in this version', async () => {
-    const manager = await createKeyManager({ enroller });
+    const manager = await openKeyManager({ enroller });
     await expect(create(manager, { type: 'tpm' })).rejects.toMatchObject({
       code: 'ERR_CMCD_NOT_AVAILABLE',
     });
@@ -136,14 +139,14 @@ describe('createKeyManager', () => {
     ['too many certificates', async () => Array.from({ length: 17 }, () => ca.certificate)],
   ])('keeps no key when the enrolment gives %s', async (_, enroll) => {
     const storage = temporaryFolder();
-    const manager = await createKeyManager({ enroller: { enroll }, storage });
+    const manager = await openKeyManager({ enroller: { enroll }, storage });
     await expect(create(manager)).rejects.toMatchObject({ code: 'ERR_ENROLL_RESPONSE' });
-    expect(readdirSync(join(storage, 'tls_key_store', 'keys'))).toStrictEqual([]);
-    expect(readdirSync(join(storage, 'tls_key_store', 'certs'))).toStrictEqual([]);
+    expect(readdirSync(join(storage, 'tls_key_store', 'pending'))).toStrictEqual([]);
+    expect(readdirSync(join(storage, 'tls_key_store', 'ready'))).toStrictEqual([]);
   });
 
   test('passes on why the enrolment failed', async () => {
-    const manager = await createKeyManager({ enroller });
+    const manager = await openKeyManager({ enroller });
     await expect(create(manager, { dnsNames: ['bank.example'] })).rejects.toMatchObject({
       code: 'ERR_ENROLL_NAME',
     });
@@ -151,43 +154,76 @@ describe('createKeyManager', () => {
 });
 
 describe('keys on disk', () => {
-  async function stored(): Promise<{ storage: string; id: string; key: string; cert: string }> {
+  interface Stored {
+    readonly storage: string;
+    readonly id: string;
+    readonly folder: string;
+    readonly key: string;
+    readonly cert: string;
+  }
+
+  async function stored(): Promise<Stored> {
     const storage = temporaryFolder();
-    const id = await create(await createKeyManager({ enroller, storage }));
-    const folder = join(storage, 'tls_key_store');
-    return { storage, id, key: join(folder, 'keys', id), cert: join(folder, 'certs', id) };
+    const id = await create(await openKeyManager({ enroller, storage }));
+    const folder = join(storage, 'tls_key_store', 'ready', id);
+    return { storage, id, folder, key: join(folder, 'key.pem'), cert: join(folder, 'chain.pem') };
+  }
+
+  /** The same key as other versions keep it. */
+  async function storedInTheOldWay(): Promise<Stored> {
+    const one = await stored();
+    const folder = join(one.storage, 'tls_key_store');
+    const [key, cert] = [join(folder, 'keys', one.id), join(folder, 'certs', one.id)];
+    for (const name of ['keys', 'certs']) mkdirSync(join(folder, name));
+    renameSync(one.key, key);
+    renameSync(one.cert, cert);
+    rmSync(one.folder, { recursive: true });
+    return { ...one, key, cert };
+  }
+
+  async function expectUsable({ storage, id }: Stored): Promise<void> {
+    const manager = await openKeyManager({ enroller, storage });
+    const [leaf = ''] = await manager.certificates(id);
+    const signature = await manager.sign(id, digestOf('sha256'), 'SHA-256');
+    expect(verify('sha256', MESSAGE, new X509Certificate(leaf).publicKey, signature)).toBe(true);
+    expect(manager.state()).toMatchObject({ keys: 1, pending: 0 });
   }
 
   test('are in PKCS #8 PEM, for the owner only, with their chain beside them', async () => {
-    const { key, cert } = await stored();
+    const { folder, key, cert } = await stored();
+    expect(readdirSync(folder).sort()).toStrictEqual(['chain.pem', 'key.pem']);
     expect(readFileSync(key, 'utf8')).toMatch(/^-----BEGIN PRIVATE KEY-----\n/);
     expect(statSync(key).mode & 0o777).toBe(0o600);
     expect(readFileSync(cert, 'utf8').match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
     expect(statSync(cert).mode & 0o777).toBe(0o644);
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
   });
 
   test('are there after a restart', async () => {
-    const { storage, id } = await stored();
-    const manager = await createKeyManager({ enroller, storage });
-    const [leaf = ''] = await manager.certificates(id);
-    const signature = await manager.sign(id, digestOf('sha256'), 'SHA-256');
-    expect(verify('sha256', MESSAGE, new X509Certificate(leaf).publicKey, signature)).toBe(true);
+    await expectUsable(await stored());
   });
 
-  test('are not offered without a certificate', async () => {
-    const { storage, id, cert } = await stored();
+  test('are read in the layout of other versions', async () => {
+    await expectUsable(await storedInTheOldWay());
+  });
+
+  test.each([
+    ['this version', stored],
+    ['other versions', storedInTheOldWay],
+  ])('of %s are not offered without a certificate', async (_, make) => {
+    const { storage, id, cert } = await make();
     rmSync(cert);
-    const manager = await createKeyManager({ enroller, storage });
+    const manager = await openKeyManager({ enroller, storage });
     await expect(manager.certificates(id)).rejects.toMatchObject({ code: 'ERR_KEY_STORE' });
     await expect(manager.sign(id, digestOf('sha256'), 'SHA-256')).rejects.toMatchObject({
       code: 'ERR_KEY_STORE',
     });
   });
 
-  test('are not known when only their certificate was written', async () => {
+  test('are not known when there is only their certificate', async () => {
     const { storage, id, key } = await stored();
     rmSync(key);
-    const manager = await createKeyManager({ enroller, storage });
+    const manager = await openKeyManager({ enroller, storage });
     await expect(manager.certificates(id)).rejects.toMatchObject({ code: 'ERR_KEY_UNKNOWN' });
   });
 
@@ -196,7 +232,7 @@ describe('keys on disk', () => {
     async (which) => {
       const one = await stored();
       writeFileSync(one[which], 'garbage');
-      const manager = await createKeyManager({ enroller, storage: one.storage });
+      const manager = await openKeyManager({ enroller, storage: one.storage });
       await expect(manager.certificates(one.id)).rejects.toMatchObject({ code: 'ERR_KEY_STORE' });
     },
   );
@@ -205,15 +241,15 @@ describe('keys on disk', () => {
     const one = await stored();
     const other = await stored();
     renameSync(other.cert, one.cert);
-    const manager = await createKeyManager({ enroller, storage: one.storage });
+    const manager = await openKeyManager({ enroller, storage: one.storage });
     await expect(manager.certificates(one.id)).rejects.toMatchObject({ code: 'ERR_KEY_STORE' });
   });
 
   test('what a killed writer left is removed at start', async () => {
-    const { storage, id } = await stored();
-    const rest = join(storage, 'tls_key_store', 'keys', `.${id}.0123456789ab.tmp~`);
-    writeFileSync(rest, 'half a key');
-    await createKeyManager({ enroller, storage });
+    const { storage, folder } = await stored();
+    const rest = join(folder, '.chain.pem.0123456789ab.tmp~');
+    writeFileSync(rest, 'half a chain');
+    await openKeyManager({ enroller, storage });
     expect(existsSync(rest)).toBe(false);
   });
 });

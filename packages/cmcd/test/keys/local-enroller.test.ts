@@ -16,6 +16,8 @@ import { describe, expect, test } from 'vitest';
 import type { Enroller } from '../../src/keys/enroller.ts';
 import { createLocalEnroller, type LocalEnrollerOptions } from '../../src/keys/local-enroller.ts';
 
+/** It issues for the request, whatever shows where the key is. */
+const KEY = { type: 'sw', privateKey: createFakeKeySync('EC256').privateKey } as const;
 const NOW = new Date('2026-06-01T00:00:00Z');
 const LOCAL: Subject = {
   commonName: 'localhost',
@@ -62,6 +64,7 @@ async function enroll(
 ): Promise<readonly Uint8Array[]> {
   const key = signer ?? (await keySigner());
   return await enroller.enroll({
+    key: KEY,
     csr: await createRequest(key, subject),
     publicKey: key.publicKey,
     keyConfig: {
@@ -155,7 +158,9 @@ describe('createLocalEnroller', () => {
     const { publicKey } = await keySigner();
     const keyConfig = { type: 'sw', alg: 'EC256', cn: 'x', dnsNames: [], ipAddresses: [] } as const;
     const report = async (): Promise<Uint8Array> => new Uint8Array(0);
-    await expect(enroller.enroll({ csr, publicKey, keyConfig, report })).rejects.toMatchObject({
+    await expect(
+      enroller.enroll({ key: KEY, csr, publicKey, keyConfig, report }),
+    ).rejects.toMatchObject({
       code: 'ERR_ENROLL_REQUEST',
     });
   });
@@ -188,7 +193,7 @@ describe('certificate requests', () => {
   async function enrollRequest(csr: Uint8Array, publicKey: Uint8Array = none): Promise<unknown> {
     const keyConfig = { type: 'sw', alg: 'EC256', cn: 'x', dnsNames: [], ipAddresses: [] } as const;
     const report = async (): Promise<Uint8Array> => new Uint8Array(0);
-    return await enrollerOf(authority).enroll({ csr, publicKey, keyConfig, report });
+    return await enrollerOf(authority).enroll({ key: KEY, csr, publicKey, keyConfig, report });
   }
   const authority = caOf();
   const refused = { code: 'ERR_ENROLL_REQUEST' };
