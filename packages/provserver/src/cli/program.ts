@@ -7,6 +7,7 @@ import { audit } from './audit.ts';
 import { list, revoke } from './certificates.ts';
 import { crl } from './crl.ts';
 import { init } from './init.ts';
+import { omspCommand } from './omsp.ts';
 import { token } from './token.ts';
 
 const EXAMPLES = `
@@ -118,6 +119,7 @@ export function createProgram(write: Output = (text) => process.stdout.write(tex
       .option('--verify', 'only check that nothing was removed or changed'),
     audit,
   );
+  program.addCommand(omspCommand(write));
   return program;
 }
 

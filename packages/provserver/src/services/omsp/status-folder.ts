@@ -42,9 +42,17 @@ export async function writeStatus(
   status: StoredStatus,
 ): Promise<void> {
   const manifestHash = checkManifestHash(hash);
-  const content = stringifyGoJson({ manifestHash, ...status });
-  decodeStatus(encodeUtf8(content), manifestHash);
-  await writeFileAtomic(join(folder, `${manifestHash}.json`), `${content}\n`, { mode: 0o644 });
+  const content = encodeUtf8(`${stringifyGoJson({ manifestHash, ...status })}\n`);
+  decodeStatus(content, manifestHash);
+  const path = join(folder, `${manifestHash}.json`);
+  if (content.length > MAX_STATUS_BYTES) {
+    throw new ProvError('ERR_PROV_CONFIG', `${path}: more than ${MAX_STATUS_BYTES} bytes`);
+  }
+  try {
+    await writeFileAtomic(path, content, { mode: 0o644 });
+  } catch (cause) {
+    throw new ProvError('ERR_PROV_CONFIG', `cannot write ${path}`, { cause });
+  }
 }
 
 function decodeStatus(content: Uint8Array, name: string): StoredStatus {
