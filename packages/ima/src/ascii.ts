@@ -1,6 +1,6 @@
 import { ByteWriter, DecodeError, encodeUtf8, fromHex } from '@cmc/bytes';
 import { digestSize, type HashName } from './algorithms.ts';
-import { type FieldKind, templateByName } from './templates.ts';
+import { type TemplateField, templateByName } from './templates.ts';
 
 const MAX_BYTES = 512 * 1024 * 1024;
 
@@ -32,9 +32,9 @@ function writeEntry(writer: ByteWriter, line: string, index: number, logged: Has
     fail('ERR_DECODE_FORMAT', `${texts.length} fields, expected ${template.fields.length}`, index);
   }
   const data = new ByteWriter('little');
-  for (const [i, { kind }] of template.fields.entries()) {
-    const value = fieldBytes(kind, texts[i] ?? '', template.isLegacy, index);
-    if (!(template.isLegacy && kind === 'sha1')) data.u32(value.length);
+  for (const [i, field] of template.fields.entries()) {
+    const value = fieldBytes(field, texts[i] ?? '', template.isLegacy, index);
+    if (!(template.isLegacy && field.kind === 'sha1')) data.u32(value.length);
     data.bytes(value);
   }
   const nameBytes = encodeUtf8(name);
@@ -44,15 +44,21 @@ function writeEntry(writer: ByteWriter, line: string, index: number, logged: Has
   writer.bytes(bytes);
 }
 
-function fieldBytes(kind: FieldKind, text: string, isLegacy: boolean, line: number): Uint8Array {
+function fieldBytes(
+  { kind, isOptional }: TemplateField,
+  text: string,
+  isLegacy: boolean,
+  line: number,
+): Uint8Array {
+  if (isOptional && text === '') return new Uint8Array(0);
   switch (kind) {
     case 'sha1':
     case 'hex':
       return fromHex(text, 'field');
     case 'text':
       return encodeUtf8(isLegacy ? text : `${text}\0`);
-    case 'digest': {
-      if (text === '') return new Uint8Array(0);
+    case 'digest':
+    case 'typed-digest': {
       const colon = text.lastIndexOf(':');
       if (colon <= 0) fail('ERR_DECODE_FORMAT', 'digest without an algorithm', line);
       const digest = fromHex(text.slice(colon + 1), 'digest');

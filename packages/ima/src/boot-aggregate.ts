@@ -1,25 +1,37 @@
 import { concatBytes } from '@cmc/bytes';
 import { digest, type HashName } from './algorithms.ts';
 
-/** PCRs that `boot_aggregate` covers: kernels from 5.8 on include 8 and 9 but for SHA-1. */
-export function bootAggregatePcrs(bank: HashName): readonly number[] {
-  const last = bank === 'SHA-1' ? 7 : 9;
-  return Array.from({ length: last + 1 }, (_, pcr) => pcr);
+/** A value that the first entry of a list, `boot_aggregate`, may have. */
+export interface BootAggregate {
+  /** The last PCR it covers; the first is 0. */
+  readonly lastPcr: number;
+  readonly digest: Uint8Array;
 }
 
 /**
- * The digest that the first entry of a list must have for these PCR values of one bank, all of them
- * from the same quote; `undefined` when a value is missing.
+ * Last PCR by definition, the most covering first. Linux 5.8 moved to the bank of the IMA hash, and
+ * soon after took in what boot loaders measure (PCR 8 and 9) in all banks but SHA-1; there are
+ * kernels between the two.
  */
-export function bootAggregate(
+const LAST_PCRS: readonly number[] = [9, 7];
+const LAST_PCRS_OF_SHA1: readonly number[] = [7];
+
+/**
+ * The digests that the first entry of a list can have for these PCR values of one bank, all of them
+ * from the same quote: one for each definition whose PCRs are there. The bank is that of the
+ * entry's own digest (`sha1` up to Linux 5.7, whatever the quote uses).
+ */
+export function bootAggregates(
   pcrs: ReadonlyMap<number, Uint8Array>,
   bank: HashName,
-): Uint8Array | undefined {
-  const values: Uint8Array[] = [];
-  for (const pcr of bootAggregatePcrs(bank)) {
-    const value = pcrs.get(pcr);
-    if (value === undefined) return undefined;
-    values.push(value);
+): readonly BootAggregate[] {
+  const candidates: BootAggregate[] = [];
+  for (const lastPcr of bank === 'SHA-1' ? LAST_PCRS_OF_SHA1 : LAST_PCRS) {
+    const values = Array.from({ length: lastPcr + 1 }, (_, pcr) => pcrs.get(pcr));
+    const known = values.filter((value) => value !== undefined);
+    if (known.length === values.length) {
+      candidates.push({ lastPcr, digest: digest(bank, concatBytes(...known)) });
+    }
   }
-  return digest(bank, concatBytes(...values));
+  return candidates;
 }

@@ -1,6 +1,6 @@
 export type { HashName } from './algorithms.ts';
 export { imaAsciiToBinary } from './ascii.ts';
-export { bootAggregate, bootAggregatePcrs } from './boot-aggregate.ts';
+export { type BootAggregate, bootAggregates } from './boot-aggregate.ts';
 export type { FileDigest, ImaEntry } from './entry.ts';
 export { type ParseImaOptions, parseImaList, replayImaList } from './list.ts';
 export { ImaReplay, type ImaReplayOptions, type ImaState } from './replay.ts';

@@ -222,13 +222,13 @@ export class ImaReplay {
 
   #checkFields(template: Template, bytes: Uint8Array, start: number, end: number): void {
     let at = start;
-    for (const { kind } of template.fields) {
-      const isRaw = template.isLegacy && kind === 'sha1';
+    for (const field of template.fields) {
+      const isRaw = template.isLegacy && field.kind === 'sha1';
       if (!isRaw && at + 4 > end) this.#fail('ERR_DECODE_TRUNCATED', 'template data is too short');
       const length = isRaw ? SHA1_BYTES : this.#u32(bytes, at);
       if (!isRaw) at += 4;
       if (length > end - at) this.#fail('ERR_DECODE_TRUNCATED', 'template data is too short');
-      checkField(bytes, at, at + length, kind, template.isLegacy, this.#offset);
+      checkField(bytes, at, at + length, field, template.isLegacy, this.#offset);
       at += length;
     }
     if (at !== end) this.#fail('ERR_DECODE_TRAILING', 'template data is too long');
@@ -265,8 +265,8 @@ export class ImaReplay {
       template: template.name,
       templateDigest: bytes.slice(digestAt, loggedEnd),
       isViolation,
-      path: pathOf(fields),
-      digest: fileDigest(fields),
+      path: pathOf(template, fields),
+      digest: fileDigest(template, fields),
       fields,
     });
   }

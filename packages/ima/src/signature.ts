@@ -5,8 +5,9 @@ import { sha1 } from '@noble/hashes/legacy.js';
 import { digest, type HashName } from './algorithms.ts';
 import type { ImaEntry } from './entry.ts';
 
-/** Kinds of `security.ima` values that carry a signature. */
+/** Kinds of signatures that the kernel logs (enum evm_ima_xattr_type). */
 const SIGNATURE = 0x03;
+const EVM_PORTABLE_SIGNATURE = 0x05;
 const VERITY_SIGNATURE = 0x06;
 const MAX_SIGNATURE_BYTES = 1024;
 /** Longest and shortest RSA modulus, in bits. */
@@ -53,7 +54,14 @@ export type ImaSignatureResult =
   | { readonly ok: true; readonly keyId: string }
   | {
       readonly ok: false;
-      readonly reason: 'unsigned' | 'malformed' | 'algorithm' | 'unknown-key' | 'wrong';
+      /** `metadata`: an EVM signature, over the attributes of the file and not its digest. */
+      readonly reason:
+        | 'unsigned'
+        | 'malformed'
+        | 'metadata'
+        | 'algorithm'
+        | 'unknown-key'
+        | 'wrong';
       readonly keyId?: string;
     };
 
@@ -77,6 +85,7 @@ export function createImaKeyring(publicKeys: readonly Uint8Array[]): ImaKeyring 
 export function verifyImaSignature(entry: ImaEntry, keyring: ImaKeyring): ImaSignatureResult {
   const bytes = entry.fields.get('sig') ?? new Uint8Array(0);
   if (bytes.length === 0) return { ok: false, reason: 'unsigned' };
+  if (bytes[0] === EVM_PORTABLE_SIGNATURE) return { ok: false, reason: 'metadata' };
   const parsed = parseSignature(bytes);
   if (parsed === undefined) return { ok: false, reason: 'malformed' };
   const { kind, version, hash, keyId, signature } = parsed;

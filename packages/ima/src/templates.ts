@@ -11,32 +11,37 @@ const TEMPLATES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** How a field looks: in binary its content, in text how it is printed. */
-export type FieldKind = 'sha1' | 'digest' | 'text' | 'hex' | 'uint16' | 'uint32';
-
-const FIELDS: ReadonlyMap<string, FieldKind> = new Map<string, FieldKind>([
-  ['d', 'sha1'],
-  ['n', 'text'],
-  ['d-ng', 'digest'],
-  ['d-ngv2', 'digest'],
-  ['d-modsig', 'digest'],
-  ['n-ng', 'text'],
-  ['sig', 'hex'],
-  ['buf', 'hex'],
-  ['modsig', 'hex'],
-  ['evmsig', 'hex'],
-  ['xattrnames', 'text'],
-  ['xattrlengths', 'hex'],
-  ['xattrvalues', 'hex'],
-  ['iuid', 'uint32'],
-  ['igid', 'uint32'],
-  ['imode', 'uint16'],
-]);
-const MAX_FIELDS = 15;
+export type FieldKind = 'sha1' | 'digest' | 'typed-digest' | 'text' | 'hex' | 'uint16' | 'uint32';
 
 export interface TemplateField {
   readonly name: string;
   readonly kind: FieldKind;
+  /** Empty where the kernel has nothing to say, such as for `boot_aggregate`, which is no file. */
+  readonly isOptional: boolean;
 }
+
+/** Digests of what was read; every template starts with one of them. */
+const FILE_DIGESTS: readonly TemplateField[] = [
+  { name: 'd', kind: 'sha1', isOptional: false },
+  { name: 'd-ng', kind: 'digest', isOptional: false },
+  { name: 'd-ngv2', kind: 'typed-digest', isOptional: false },
+];
+const OTHER_FIELDS: readonly TemplateField[] = [
+  { name: 'n', kind: 'text', isOptional: false },
+  { name: 'n-ng', kind: 'text', isOptional: false },
+  { name: 'sig', kind: 'hex', isOptional: true },
+  { name: 'buf', kind: 'hex', isOptional: true },
+  { name: 'd-modsig', kind: 'digest', isOptional: true },
+  { name: 'modsig', kind: 'hex', isOptional: true },
+  { name: 'evmsig', kind: 'hex', isOptional: true },
+  { name: 'xattrnames', kind: 'text', isOptional: true },
+  { name: 'xattrlengths', kind: 'hex', isOptional: true },
+  { name: 'xattrvalues', kind: 'hex', isOptional: true },
+  { name: 'iuid', kind: 'uint32', isOptional: true },
+  { name: 'igid', kind: 'uint32', isOptional: true },
+  { name: 'imode', kind: 'uint16', isOptional: true },
+];
+const MAX_FIELDS = 15;
 
 export interface Template {
   readonly name: string;
@@ -45,15 +50,22 @@ export interface Template {
   readonly isLegacy: boolean;
 }
 
-/** A template by name, or a list of fields (`d-ng|n-ng|sig`); `undefined` when it is neither. */
+/**
+ * A template by name, or a list of fields (`d-ng|n-ng|sig`); `undefined` when it is neither.
+ *
+ * The name is not measured, only the data: were any list taken, the prover could call the digest of
+ * a file a signature, and bytes of its own choice (an extended attribute, a buffer) the digest. So
+ * the digest stands first and alone, as in all templates of the kernel.
+ */
 export function templateByName(name: string): Template | undefined {
-  const names = (TEMPLATES.get(name) ?? name).split('|');
-  if (names.length > MAX_FIELDS) return undefined;
-  const fields: TemplateField[] = [];
-  for (const field of names) {
-    const kind = FIELDS.get(field);
-    if (kind === undefined) return undefined;
-    fields.push({ name: field, kind });
+  const [first, ...rest] = (TEMPLATES.get(name) ?? name).split('|');
+  const fileDigest = FILE_DIGESTS.find((field) => field.name === first);
+  if (fileDigest === undefined || rest.length >= MAX_FIELDS) return undefined;
+  const fields = [fileDigest];
+  for (const other of rest) {
+    const field = OTHER_FIELDS.find((known) => known.name === other);
+    if (field === undefined || fields.includes(field)) return undefined;
+    fields.push(field);
   }
   return { name, fields, isLegacy: name === 'ima' };
 }
@@ -78,4 +90,9 @@ export const KERNEL_HASHES: ReadonlyMap<string, number> = new Map([
   ['tgr160', 20],
   ['tgr192', 24],
   ['sm3', 32],
+  ['streebog256', 32],
+  ['streebog512', 64],
+  ['sha3-256', 32],
+  ['sha3-384', 48],
+  ['sha3-512', 64],
 ]);

@@ -1,26 +1,21 @@
 import { createHash } from 'node:crypto';
-import { ByteWriter, CmcError, DecodeError, encodeUtf8, toHex } from '@cmc/bytes';
+import { CmcError, DecodeError, encodeUtf8, toHex } from '@cmc/bytes';
 import { flipEachByte, prefixes } from '@cmc/testkit';
 import { expect, test } from 'vitest';
 import { ImaReplay, parseImaList, replayImaList } from '../src/index.ts';
 import { sha256Words } from '../src/sha256.ts';
+import { digestField, writeEntry } from './list-writer.ts';
 import { readVector } from './vectors.ts';
 
 const LIST = readVector('vm-ovmf', 'ima-2.bin');
 
-function entry(
-  digestField: Uint8Array,
+const entry = (
+  digest: Uint8Array,
   path: Uint8Array,
   endianness: 'little' | 'big' = 'little',
   logged = new Uint8Array(20).fill(1),
-): Uint8Array {
-  const data = new ByteWriter(endianness).u32(digestField.length).bytes(digestField);
-  const bytes = data.u32(path.length).bytes(path).finish();
-  const name = encodeUtf8('d-ng|n-ng');
-  const writer = new ByteWriter(endianness).u32(10).bytes(logged).u32(name.length).bytes(name);
-  return writer.u32(bytes.length).bytes(bytes).finish();
-}
-const SHA256_FIELD = Uint8Array.from([...encodeUtf8('sha256:\0'), ...new Uint8Array(32).fill(7)]);
+): Uint8Array => writeEntry({ template: 'd-ng|n-ng', fields: [digest, path], endianness, logged });
+const SHA256_FIELD = digestField('sha256', new Uint8Array(32).fill(7));
 const PATH = encodeUtf8('/bin/true\0');
 const codeOf = (run: () => unknown): string => {
   try {

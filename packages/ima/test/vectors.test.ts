@@ -1,7 +1,7 @@
 import { DecodeError, toHex } from '@cmc/bytes';
 import { describe, expect, test } from 'vitest';
 import {
-  bootAggregate,
+  bootAggregates,
   type ImaState,
   imaAsciiToBinary,
   parseImaList,
@@ -93,10 +93,10 @@ describe.each([1, 2])('snapshot %d of a virtual machine', (n) => {
         Uint8Array.from(Buffer.from(hex, 'hex')),
       ]),
     );
-    expect(bootAggregate(values, 'SHA-256')).toEqual(entries[0]?.digest.value);
+    const digests = () => bootAggregates(values, 'SHA-256').map(({ digest }) => digest);
+    expect(digests()[0]).toEqual(entries[0]?.digest.value);
     values.set(9, new Uint8Array(32));
-    expect(bootAggregate(values, 'SHA-256')).not.toEqual(entries[0]?.digest.value);
-    values.delete(9);
-    expect(bootAggregate(values, 'SHA-256')).toBeUndefined();
+    expect(digests()).toHaveLength(2);
+    expect(digests()).not.toContainEqual(entries[0]?.digest.value);
   });
 });
