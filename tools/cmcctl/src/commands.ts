@@ -19,6 +19,16 @@ export interface CommandEntry {
 const DAEMON = ['api', 'cmcAddr', 'serialization', 'timeoutSeconds', 'json'] as const;
 const TLS = ['attest', 'mtls', 'rootCas', 'cert', 'key', 'keyId', 'policies'] as const;
 
+const PUBLISH = [
+  'publishFile',
+  'publishResults',
+  'publishOcsf',
+  'publishNetwork',
+  'publishToken',
+  'publishCert',
+  'publishKey',
+] as const;
+
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
@@ -56,11 +66,13 @@ export const COMMANDS: readonly CommandEntry[] = [
       'at',
       'earKey',
       'earOut',
+      ...PUBLISH,
     ],
     examples: [
       'verify --report report.cbor --nonce nonce.bin',
       'verify --standalone --root-cas ca.pem --report a.cbor,b.cbor --nonce a.nonce,b.nonce --format junit',
       'verify --standalone --root-cas ca.pem --report r.cbor --nonce r.nonce --ear-key key.pem --ear-out r.jwt',
+      'verify --report report.cbor --nonce nonce.bin --publish-results https://siem.example.org/results',
     ],
     load: async () => (await import('./commands/verify.ts')).verify,
   },
@@ -82,28 +94,28 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'dial',
     summary: 'make an attested connection, send data, print the answer',
-    settings: [...DAEMON, ...TLS, 'addr', 'serverName', 'data'],
+    settings: [...DAEMON, ...TLS, ...PUBLISH, 'addr', 'serverName', 'data'],
     examples: ['dial --addr localhost:4443 --root-cas ca.pem --attest server --data hello'],
     load: async () => (await import('./commands/dial.ts')).dial,
   },
   {
     name: 'listen',
     summary: 'accept attested connections and send back what comes',
-    settings: [...DAEMON, ...TLS, 'addr'],
+    settings: [...DAEMON, ...TLS, ...PUBLISH, 'addr'],
     examples: ['listen --addr 127.0.0.1:4443 --root-cas ca.pem --cert server.pem --key server.key'],
     load: async () => (await import('./commands/serve.ts')).listen,
   },
   {
     name: 'request',
     summary: 'make an attested HTTPS request',
-    settings: [...DAEMON, ...TLS, 'addr', 'serverName', 'method', 'header', 'data'],
+    settings: [...DAEMON, ...TLS, ...PUBLISH, 'addr', 'serverName', 'method', 'header', 'data'],
     examples: ['request --addr https://localhost:4443/data --root-cas ca.pem --attest server'],
     load: async () => (await import('./commands/dial.ts')).request,
   },
   {
     name: 'serve',
     summary: 'answer attested HTTPS requests',
-    settings: [...DAEMON, ...TLS, 'addr'],
+    settings: [...DAEMON, ...TLS, ...PUBLISH, 'addr'],
     examples: ['serve --addr 127.0.0.1:4443 --root-cas ca.pem --cert server.pem --key server.key'],
     load: async () => (await import('./commands/serve.ts')).serve,
   },

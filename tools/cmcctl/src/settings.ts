@@ -5,13 +5,14 @@ import {
   setting,
   text,
 } from '@cmc/host';
+import { type PublishSettings, publishEntries } from '@cmc/publish';
 import * as v from 'valibot';
 
 /** Forms in which `verify` prints verdicts. */
 export type VerifyFormat = 'pretty' | 'json' | 'junit' | 'sarif' | 'github';
 
 /** Settings of all commands: the keys of the config file. */
-export interface CmcctlSettings extends Omit<ConnectionSettings, 'policies'> {
+export interface CmcctlSettings extends Omit<ConnectionSettings, 'policies'>, PublishSettings {
   readonly policies?: readonly string[];
   readonly json?: boolean;
   readonly timeoutSeconds?: number;
@@ -58,6 +59,7 @@ export const cmcctlSchema: v.StrictObjectSchema<
   undefined
 > = v.strictObject({
   ...connectionEntries,
+  ...publishEntries,
   policies: setting<readonly string[]>(files, 'Files with policy scripts; all of them must accept'),
   json: setting(v.boolean(), 'Print for machines: JSON. Default false'),
   timeoutSeconds: setting(

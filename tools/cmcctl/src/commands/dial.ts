@@ -7,6 +7,7 @@ import { CmcError } from '@cmc/bytes';
 import { EXIT, parseHostPort, UsageError } from '@cmc/host';
 import { withDeadline } from '../daemon.ts';
 import { print } from '../output.ts';
+import { openPublisher, publishAll } from '../publication.ts';
 import type { CmcctlSettings } from '../settings.ts';
 import { openTls, summarize } from '../tls.ts';
 
@@ -71,6 +72,7 @@ async function talk(
   where: { readonly host: string; readonly port: number },
   run: Talk,
 ): Promise<number> {
+  const publisher = openPublisher(settings);
   await using tls = await openTls(settings);
   const name = settings.serverName ?? where.host;
   let verdict: AttestationResult | undefined;
@@ -91,9 +93,10 @@ async function talk(
   };
   try {
     report(true, await withDeadline(settings, (signal) => run(options, signal)));
-    return EXIT.success;
+    return (await publishAll(publisher, [verdict])) ? EXIT.success : EXIT.unavailable;
   } catch (error) {
     report(false, {});
+    await publishAll(publisher, [verdict]);
     throw error;
   }
 }

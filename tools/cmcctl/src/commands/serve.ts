@@ -8,6 +8,7 @@ import {
 } from '@cmc/attested-tls';
 import type { Logger } from '@cmc/bytes';
 import { createLogger, EXIT, parseHostPort, UsageError } from '@cmc/host';
+import { createBackgroundPublisher } from '../publication.ts';
 import type { CmcctlSettings } from '../settings.ts';
 import { openTls, summarize } from '../tls.ts';
 
@@ -49,9 +50,11 @@ async function run(
   if (tls.options.key === undefined) throw new UsageError('a server needs cert and key, or key-id');
   const pretty = settings.json !== true && process.stderr.isTTY;
   const logger = createLogger({ format: pretty ? 'pretty' : 'json', level: 'info' });
+  const publisher = createBackgroundPublisher(settings, logger);
   const options: HttpsServerOptions = {
     ...tls.options,
     onResult: (result, peer) => {
+      publisher.add(result);
       logger.info(
         { peer: peer.id, address: peer.address, ...summarize(result) },
         'verified a peer',
@@ -78,6 +81,7 @@ async function run(
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   for (const socket of open) socket.destroy();
   await closed;
+  await publisher.close();
   return EXIT.success;
 }
 

@@ -1,6 +1,7 @@
 import { attestationResultSchema, encodeStruct } from '@cmc/attestationreport/codec';
 import { EXIT, readSettingFile, UsageError, writeFileAtomic } from '@cmc/host';
 import { readNonce } from '../nonce.ts';
+import { openPublisher, publishAll } from '../publication.ts';
 import type { CmcctlSettings } from '../settings.ts';
 import { archiveTime } from '../time.ts';
 import { formatVerdicts } from '../verify/format.ts';
@@ -21,6 +22,7 @@ export async function verify(settings: CmcctlSettings): Promise<number> {
     })),
   );
   const ear = await openEar(settings);
+  const publisher = openPublisher(settings);
   const verdicts = await verifyAll(inputs, settings, at);
   const [first] = verdicts;
   if (settings.result !== undefined && first?.result !== undefined) {
@@ -30,7 +32,12 @@ export async function verify(settings: CmcctlSettings): Promise<number> {
   if (first?.result !== undefined) await ear?.(first, inputs[0]?.nonce ?? new Uint8Array());
   const format = settings.format ?? (settings.json === true ? 'json' : 'pretty');
   process.stdout.write(formatVerdicts(verdicts, format, at));
-  return exitCode(verdicts);
+  const published = await publishAll(
+    publisher,
+    verdicts.map(({ result }) => result),
+  );
+  const code = exitCode(verdicts);
+  return code === EXIT.success && !published ? EXIT.unavailable : code;
 }
 
 function check(
