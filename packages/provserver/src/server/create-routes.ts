@@ -109,7 +109,7 @@ async function serviceRoutes(
     if (basename(httpFolder) === '') {
       throw new ConfigError('ERR_CONFIG_VALUE', 'httpFolder: expected a folder with a name');
     }
-    routes.push(...createMetadataService({ folder: httpFolder }));
+    routes.push(...createMetadataService({ folder: httpFolder, logger }));
   }
   const omsp = omspSettings(config);
   if (omsp !== undefined) {

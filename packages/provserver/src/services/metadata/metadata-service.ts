@@ -1,4 +1,6 @@
 import { basename } from 'node:path';
+import { type Logger, silentLogger } from '@cmc/bytes';
+import { ProvError } from '../../errors.ts';
 import type { ProvRequest, ProvResponse, RouteHandler } from '../../http/route.ts';
 import { textResponse } from '../responses.ts';
 import { SNAPSHOT_MS } from './limits.ts';
@@ -9,23 +11,30 @@ export interface MetadataServiceOptions {
   readonly folder: string;
   /** Clock, ms. */
   readonly clock?: () => number;
+  /** Is told why the folder cannot be served, once for each reason. */
+  readonly logger?: Logger;
 }
 
 /** Media type of the index, for clients that ask for it. */
 export const INDEX_TYPE = 'application/vnd.cmc.metadata-index+json';
+
+/** An operator has to mend the folder. */
+const RETRY_AFTER_S = '60';
 
 const DIGEST = /^[0-9a-f]{64}$/;
 
 /**
  * Routes of a folder with signed metadata. `/<name>/` is its listing: HTML as the reference reads
  * it, or JSON, with digests, for those who accept {@link INDEX_TYPE}. Below it are the files by
- * name and, never to change, by digest.
+ * name and, never to change, by digest. A folder that cannot be served whole is not served: 503 and
+ * why, since clients take what they get for everything there is.
  */
 export function createMetadataService(options: MetadataServiceOptions): readonly RouteHandler[] {
-  const { folder, clock = (): number => performance.now() } = options;
+  const { folder, clock = (): number => performance.now(), logger = silentLogger } = options;
   const root = `/${encodeURIComponent(basename(folder))}`;
   let snapshot: Promise<readonly MetadataFile[]> | undefined;
   let readAt = 0;
+  let reported = '';
   const files = async (): Promise<readonly MetadataFile[]> => {
     if (snapshot === undefined || clock() - readAt >= SNAPSHOT_MS) {
       readAt = clock();
@@ -42,8 +51,18 @@ export function createMetadataService(options: MetadataServiceOptions): readonly
     {
       method: 'GET',
       prefix: `${root}/`,
-      handle: async (request) =>
-        answer(await files(), request, request.path.slice(root.length + 1)),
+      handle: async (request) => {
+        try {
+          const response = answer(await files(), request, request.path.slice(root.length + 1));
+          reported = '';
+          return response;
+        } catch (error) {
+          if (!(error instanceof ProvError)) throw error;
+          if (reported !== error.message) logger.error({ folder, error }, 'no metadata is served');
+          reported = error.message;
+          return textResponse(503, error.message, { 'retry-after': RETRY_AFTER_S });
+        }
+      },
     },
   ];
 }

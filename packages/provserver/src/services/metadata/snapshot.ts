@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { decodeStruct, metadataSchema } from '@cmc/attestationreport/codec';
 import { extractPayload } from '@cmc/attestationreport/sign';
 import { CmcError } from '@cmc/bytes';
@@ -26,19 +26,20 @@ const NAME = /^[A-Za-z0-9_][A-Za-z0-9._ -]{0,254}$/;
  * The regular files of `folder`, whole: no symbolic links, no folders, no hidden files, and none that
  * changes while it is read.
  *
- * @throws {ProvError} ERR_PROV_CONFIG the folder is too large, or cannot be read
+ * @throws {ProvError} ERR_PROV_CONFIG the folder is too large, or cannot be read; the message may be
+ *   shown to anybody, it has no path above the folder
  */
 export async function readSnapshot(folder: string): Promise<readonly MetadataFile[]> {
   const files: MetadataFile[] = [];
   let total = 0;
   for (const file of await namesIn(folder)) {
-    const content = await readWhole(join(folder, file));
+    const content = await readWhole(join(folder, file), `${basename(folder)}/${file}`);
     if (content === undefined) continue;
     total += content.length;
     if (files.length === MAX_FILES || total > MAX_TOTAL_BYTES) {
       throw new ProvError(
         'ERR_PROV_CONFIG',
-        `${folder}: expected at most ${MAX_FILES} files and ${MAX_TOTAL_BYTES} bytes`,
+        `${basename(folder)}: expected at most ${MAX_FILES} files and ${MAX_TOTAL_BYTES} bytes`,
       );
     }
     const digest = createHash('sha256').update(content).digest('hex');
@@ -56,12 +57,12 @@ async function namesIn(folder: string): Promise<readonly string[]> {
       .map(({ name }) => name)
       .sort();
   } catch (cause) {
-    throw new ProvError('ERR_PROV_CONFIG', `cannot read ${folder}`, { cause });
+    throw new ProvError('ERR_PROV_CONFIG', `cannot read ${basename(folder)}`, { cause });
   }
 }
 
 /** None when the file went away, is no regular file any more, or changes while it is read. */
-async function readWhole(path: string): Promise<Uint8Array | undefined> {
+async function readWhole(path: string, name: string): Promise<Uint8Array | undefined> {
   try {
     const handle = await open(
       path,
@@ -71,7 +72,7 @@ async function readWhole(path: string): Promise<Uint8Array | undefined> {
       const before = await handle.stat();
       if (!before.isFile()) return undefined;
       if (before.size > MAX_FILE_BYTES) {
-        throw new ProvError('ERR_PROV_CONFIG', `${path} has more than ${MAX_FILE_BYTES} bytes`);
+        throw new ProvError('ERR_PROV_CONFIG', `${name} has more than ${MAX_FILE_BYTES} bytes`);
       }
       const content = new Uint8Array(before.size);
       let length = 0;
@@ -94,7 +95,8 @@ async function readWhole(path: string): Promise<Uint8Array | undefined> {
     ) {
       return undefined;
     }
-    throw error;
+    if (error instanceof ProvError) throw error;
+    throw new ProvError('ERR_PROV_CONFIG', `cannot read ${name}`, { cause: error });
   }
 }
 

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { signPayload } from '@cmc/attestationreport/sign';
+import { silentLogger } from '@cmc/bytes';
 import { createFakeCa } from '@cmc/testkit';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { createMetadataService, INDEX_TYPE } from '../../../src/services/index.ts';
 import { ask } from '../request.ts';
 
@@ -18,11 +19,13 @@ async function world() {
   const item = await signPayload(payload, [signer], 'json');
   await writeFile(join(folder, 'os.json'), item);
   let time = 0;
-  const routes = createMetadataService({ folder, clock: () => time });
+  const errors: object[] = [];
+  const logger = { ...silentLogger, error: (fields: object) => void errors.push(fields) };
+  const routes = createMetadataService({ folder, clock: () => time, logger });
   const get = async (path: string, headers: Readonly<Record<string, string>> = {}) =>
     await ask(routes, path, { headers });
   const digest = createHash('sha256').update(item).digest('hex');
-  return { parent, folder, item, digest, get, pass: (ms: number) => (time += ms) };
+  return { parent, folder, item, digest, get, errors, pass: (ms: number) => (time += ms) };
 }
 
 test('lists files as the reference reads them, and redirects to the slash', async () => {
@@ -96,14 +99,60 @@ test('sees new files after a second, whole', async () => {
   expect((await get('/metadata/b.cbor')).body).toStrictEqual(Uint8Array.of(1, 2));
 });
 
-test('refuses a folder with too many or too large files', async () => {
-  const large = await world();
-  await writeFile(join(large.folder, 'large'), '');
-  await truncate(join(large.folder, 'large'), 16 * 1024 * 1024 + 1);
-  await expect(large.get('/metadata/')).rejects.toMatchObject({ code: 'ERR_PROV_CONFIG' });
-  const many = await world();
-  await Promise.all(
-    Array.from({ length: 1024 }, (_, i) => writeFile(join(many.folder, `f${i}`), '')),
-  );
-  await expect(many.get('/metadata/')).rejects.toMatchObject({ code: 'ERR_PROV_CONFIG' });
+describe('a folder that cannot be served whole', () => {
+  test.each<[string, (folder: string) => Promise<unknown>, string]>([
+    [
+      'has a file that is too large',
+      async (folder) => {
+        await writeFile(join(folder, 'large'), '');
+        await truncate(join(folder, 'large'), 16 * 1024 * 1024 + 1);
+      },
+      'metadata/large has more than 16777216 bytes',
+    ],
+    [
+      'has too many files',
+      async (folder) => {
+        const names = Array.from({ length: 1024 }, (_, i) => join(folder, `f${i}`));
+        await Promise.all(names.map((name) => writeFile(name, '')));
+      },
+      'metadata: expected at most 1024 files and 67108864 bytes',
+    ],
+    [
+      'has too many bytes',
+      async (folder) => {
+        for (const name of ['a', 'b', 'c', 'd']) {
+          await writeFile(join(folder, name), '');
+          await truncate(join(folder, name), 16 * 1024 * 1024);
+        }
+      },
+      'metadata: expected at most 1024 files and 67108864 bytes',
+    ],
+    ['is gone', (folder) => rm(folder, { recursive: true }), 'cannot read metadata'],
+  ])('is 503 and says why when it %s, to clients and once in the log', async (_, spoil, reason) => {
+    const { folder, get, pass, errors } = await world();
+    await spoil(folder);
+    for (const path of ['/metadata/', '/metadata/os.json']) {
+      expect(await get(path)).toMatchObject({
+        status: 503,
+        headers: { 'retry-after': '60' },
+        body: expect.stringContaining(reason),
+      });
+      pass(1000);
+    }
+    expect(errors).toMatchObject([{ folder, error: { code: 'ERR_PROV_CONFIG' } }]);
+  });
+
+  test('is served again when it is mended, and reported again when it breaks again', async () => {
+    const { parent, folder, get, pass, errors } = await world();
+    for (const [status, from, to] of [
+      [503, folder, join(parent, 'away')],
+      [200, join(parent, 'away'), folder],
+      [503, folder, join(parent, 'away')],
+    ] as const) {
+      await rename(from, to);
+      pass(1000);
+      expect((await get('/metadata/os.json')).status).toBe(status);
+    }
+    expect(errors).toHaveLength(2);
+  });
 });
