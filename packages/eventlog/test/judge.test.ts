@@ -14,7 +14,7 @@ const LOGS = [
 ];
 const isMissing = spawnSync(JUDGE, ['--version']).error !== undefined;
 
-test.skipIf(isMissing && process.env.CI === undefined).each(LOGS)(
+test.skipIf(isMissing && process.env['CI'] === undefined).each(LOGS)(
   `${JUDGE} replays %s to the same values (skipped where it is not installed)`,
   (file) => {
     const { status, stdout } = spawnSync(JUDGE, [join(vectorsDir(), file)], { encoding: 'utf8' });

@@ -79,6 +79,6 @@ test('the log of a virtual machine has the expected events', () => {
     const event = events[index];
     expect(event).toMatchObject({ pcr, typeName });
     const value = event === undefined ? undefined : digestOf(event, 'SHA-256');
-    expect(value === undefined ? undefined : toHex(value)).toBe(digests.sha256);
+    expect(value === undefined ? undefined : toHex(value)).toBe(digests['sha256']);
   }
 });

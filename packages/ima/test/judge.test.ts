@@ -28,7 +28,7 @@ function judge(list: string, pcr10: string): number | null {
 }
 
 test
-  .skipIf(isMissing && process.env.CI === undefined)
+  .skipIf(isMissing && process.env['CI'] === undefined)
   .each(['vm-ovmf/ima-1.bin', 'ima/ima-sig-ibm-sha1.bin'])(
   `${JUDGE} accepts the replay of %s and no other (skipped where it is not installed)`,
   (file) => {
