@@ -52,6 +52,8 @@ export interface CmcOptions {
   readonly checkOmsp?: boolean;
   /** Gets statements about the revocation of our own manifests, which are sent with them. Default: none. */
   readonly fetchRevocation?: FetchRevocation;
+  /** Age at which these statements are fetched anew, ms. Default: one hour. */
+  readonly revocationMaxAgeMs?: number;
   /** Remembers the versions of accepted metadata. Default: in memory. `false`: older metadata passes. */
   readonly metadataVersions?: MetadataVersionStore | false;
   /** Whether manifests that name no server for their revocation are refused, too. Default false. */
@@ -100,6 +102,7 @@ export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
     fetch: options.fetchRevocation ?? (async () => []),
     signal,
     now,
+    ...(options.revocationMaxAgeMs === undefined ? {} : { maxAgeMs: options.revocationMaxAgeMs }),
   });
 
   revocation.follow(own.current().items);

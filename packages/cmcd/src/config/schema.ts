@@ -34,6 +34,7 @@ export interface CmcdConfig {
   readonly policyOverwrite?: boolean;
   readonly useOmsp?: boolean;
   readonly omspFormat?: 'json' | 'cbor';
+  readonly omspRefreshMinutes?: number;
   readonly requireOmsp?: boolean;
   readonly requireReportSignature?: boolean;
   readonly reportRoots?: readonly string[];
@@ -117,6 +118,10 @@ export const cmcdConfigSchema: v.StrictObjectSchema<
     'Like useOmsp, and manifests that name no server for it are refused. Default false',
   ),
   omspFormat: setting(v.picklist(['json', 'cbor']), 'Serialization of OMSP requests. Default cbor'),
+  omspRefreshMinutes: setting(
+    v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1440)),
+    'Age at which OMSP statements about our own manifests are fetched anew, minutes. Default 60',
+  ),
   requireReportSignature: setting(
     v.boolean(),
     'Whether reports have to be signed as a whole. Default false',

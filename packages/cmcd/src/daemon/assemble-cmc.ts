@@ -21,7 +21,7 @@ export async function assembleCmc(
   config: CmcdConfig,
   { peerCache, logger }: { readonly peerCache: PeerCache; readonly logger: Logger },
 ): Promise<LocalCmc> {
-  const { storage, minimumMetadataSigners } = config;
+  const { storage, minimumMetadataSigners, omspRefreshMinutes } = config;
   const roots = await readRoots(config.rootCas, logger);
   if (storage !== undefined) {
     await mkdir(storage, { recursive: true, mode: 0o700 });
@@ -68,6 +68,9 @@ export async function assembleCmc(
     ...(checkOmsp
       ? { fetchRevocation: revocationOf(config, { hashAlg, roots: httpsRoots, logger }) }
       : {}),
+    ...(omspRefreshMinutes === undefined
+      ? {}
+      : { revocationMaxAgeMs: omspRefreshMinutes * 60_000 }),
     metadataVersions:
       config.allowOlderMetadata === true
         ? false

@@ -74,6 +74,9 @@ describe('config file', () => {
     ['null', { ...MINIMAL, storage: null }],
     ['an unknown key of an endpoint', { ...MINIMAL, apis: [{ api: 'grpc', adress: 'x' }] }],
     ['no signer', { ...MINIMAL, minimumMetadataSigners: 0 }],
+    ['statements that are never old enough', { ...MINIMAL, omspRefreshMinutes: 0 }],
+    ['half a minute', { ...MINIMAL, omspRefreshMinutes: 0.5 }],
+    ['statements that are older than a day', { ...MINIMAL, omspRefreshMinutes: 1441 }],
   ])('refuses %s', async (_, settings) => {
     await expect(read(settings)).rejects.toMatchObject({ code: 'ERR_CONFIG_VALUE' });
   });

@@ -233,6 +233,21 @@ describe('createRevocationCache', () => {
 });
 
 describe('reports with statements', () => {
+  test('R36 statements are fetched anew at the age that createCmc is given', async () => {
+    const { roots } = await createWorld();
+    let fetched = 0;
+    const cmc = await createCmc({
+      metadataRoots: roots,
+      fetchRevocation: async () => {
+        fetched++;
+        return [Uint8Array.of(1)];
+      },
+      revocationMaxAgeMs: 10,
+    });
+    await expect.poll(() => fetched).toBeGreaterThan(2);
+    await cmc[Symbol.asyncDispose]();
+  });
+
   test.each([
     ['good', 'success'],
     ['revoked', 'fail'],
