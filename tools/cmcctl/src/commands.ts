@@ -151,12 +151,13 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'inspect',
-    summary: 'show an artefact: report, eventlog, ima, cert, snp',
+    summary: 'show an artefact: report, eventlog, ima, quote, snp, cert',
     args: '<kind> <file>',
-    settings: ['json', 'roots', 'certs', 'archived', 'at'],
+    settings: ['json', 'roots', 'certs', 'signature', 'key', 'pcrs', 'nonce', 'archived', 'at'],
     examples: [
       'inspect report report.cbor',
       'inspect eventlog /sys/kernel/security/tpm0/binary_bios_measurements',
+      'inspect quote quote.attest --signature quote.sig --key ak.pem --pcrs pcrs.json --nonce 6368616c6c656e6765',
       'inspect cert chain.pem --roots ca.pem --json',
     ],
     load: async () => (await import('./commands/inspect.ts')).inspect,

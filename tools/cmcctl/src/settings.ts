@@ -47,6 +47,8 @@ export interface CmcctlSettings extends Omit<ConnectionSettings, 'policies'>, Pu
   readonly note?: string;
   readonly roots?: readonly string[];
   readonly certs?: readonly string[];
+  readonly signature?: string;
+  readonly pcrs?: string;
   readonly html?: string;
   readonly timeSource?: string;
 }
@@ -60,6 +62,10 @@ export const cmcctlSchema: v.StrictObjectSchema<
 > = v.strictObject({
   ...connectionEntries,
   ...publishEntries,
+  key: setting(
+    text,
+    'File (PEM) with the private key of cert; of inspect quote: the certificate or public key of the TPM',
+  ),
   policies: setting<readonly string[]>(files, 'Files with policy scripts; all of them must accept'),
   json: setting(v.boolean(), 'Print for machines: JSON. Default false'),
   timeoutSeconds: setting(
@@ -118,6 +124,8 @@ export const cmcctlSchema: v.StrictObjectSchema<
     files,
     'Files (DER or PEM) with the certificates of the key that signed: leaf, intermediate, root',
   ),
+  signature: setting(text, 'File with the signature of the quote, a TPMT_SIGNATURE'),
+  pcrs: setting(text, 'File with PCR values, JSON: {"sha256":{"0":"hex"}}'),
   html: setting(text, 'File for the explanation as one HTML page. Default: none is written'),
   timeSource: setting(
     text,

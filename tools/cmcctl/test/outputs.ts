@@ -107,6 +107,27 @@ export const OUTPUTS = {
     templates: v.record(v.string(), count),
     warnings: v.array(v.string()),
   }),
+  'inspect-quote': v.strictObject({
+    archivedAt,
+    attest: v.nullable(
+      v.strictObject({
+        type: v.picklist(['quote', 'certify', 'creation', 'time']),
+        qualifiedSigner: hex,
+        extraData: hex,
+        clockInfo: v.strictObject({
+          clock: v.pipe(v.string(), v.digits()),
+          resetCount: count,
+          restartCount: count,
+          safe: v.boolean(),
+        }),
+        firmwareVersion: v.pipe(v.string(), v.regex(/^0x[0-9a-f]{16}$/)),
+        pcrSelection: v.exactOptional(v.record(v.string(), v.array(count))),
+        pcrDigest: v.exactOptional(hex),
+      }),
+    ),
+    checks: v.array(check),
+    verdict,
+  }),
   'inspect-snp': v.strictObject({
     archivedAt,
     report: v.nullable(v.looseObject({ version: count, measurement: hex, reportData: hex })),

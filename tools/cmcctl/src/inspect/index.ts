@@ -18,6 +18,7 @@ export const INSPECTORS: Readonly<Record<string, () => Promise<Inspector>>> = {
   report: async () => (await import('./report.ts')).inspectReport,
   eventlog: async () => (await import('./eventlog.ts')).inspectEventlog,
   ima: async () => (await import('./ima.ts')).inspectIma,
+  quote: async () => (await import('./quote.ts')).inspectQuote,
   cert: async () => (await import('./cert.ts')).inspectCert,
   snp: async () => (await import('./snp.ts')).inspectSnp,
 };
