@@ -163,6 +163,9 @@ export class Enrollment {
     const csr = await readRequest(enrollment.csr);
     const subject = readSubject(csr);
     const grants = await this.#authorize(enrollment, csr, subject, now);
+    if (await store.isCompromised(subject.spkiSha256)) {
+      throw new HttpError(403, 'the key was revoked as compromised: make another one');
+    }
     const names = alternativeNamesOf(subject);
     const wanted = {
       spkiSha256: subject.spkiSha256,

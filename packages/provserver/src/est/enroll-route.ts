@@ -9,18 +9,18 @@ import type { CertificateRecord } from '../store/store.ts';
 /** RFC 7030, section 3.2.2. */
 export const EST_PATH = '/.well-known/est';
 
+/** What the body of a request asks for, and what is done with the certificate. */
+export interface EnrollMessage extends Omit<EnrollmentRequest, 'endpoint' | 'request'> {
+  /** The answer. Default: a certs-only message with the certificate. */
+  readonly respond?: (record: CertificateRecord) => Promise<ProvResponse>;
+}
+
 /** What is special to one endpoint that issues certificates. */
 export interface EnrollRouteOptions {
   readonly endpoint: EnrollEndpoint;
   readonly maxBodyBytes: number;
-  /** Reads the body. What it throws as DecodeError becomes a 400. */
-  readonly decode: (
-    request: ProvRequest,
-  ) =>
-    | Omit<EnrollmentRequest, 'endpoint' | 'request'>
-    | Promise<Omit<EnrollmentRequest, 'endpoint' | 'request'>>;
-  /** The answer. Default: a certs-only message with the certificate. */
-  readonly respond?: (record: CertificateRecord) => ProvResponse | Promise<ProvResponse>;
+  /** Reads the body. A DecodeError that it throws becomes a 400. */
+  readonly decode: (request: ProvRequest) => EnrollMessage;
 }
 
 /** A route `POST /.well-known/est/<endpoint>` on which `enrollment` decides. */
@@ -28,16 +28,16 @@ export function createEnrollRoute(
   enrollment: Enrollment,
   options: EnrollRouteOptions,
 ): RouteHandler {
-  const { endpoint, maxBodyBytes, decode, respond = certificateResponse } = options;
+  const { endpoint, maxBodyBytes, decode } = options;
   return {
     method: 'POST',
     path: `${EST_PATH}/${endpoint}`,
     maxBodyBytes,
     admit: async (head) => await enrollment.admit(endpoint, head),
     handle: async (request) => {
-      const message = await decoded(async () => await decode(request));
+      const { respond, ...message } = decoded(() => decode(request));
       const record = await enrollment.authorizeAndIssue({ ...message, endpoint, request });
-      return await respond(record);
+      return (await respond?.(record)) ?? certificatesResponse([record.certificate]);
     },
   };
 }
@@ -54,13 +54,9 @@ export function certificatesResponse(certificates: readonly Uint8Array[]): ProvR
   };
 }
 
-function certificateResponse({ certificate }: CertificateRecord): ProvResponse {
-  return certificatesResponse([certificate]);
-}
-
-async function decoded<T>(decode: () => Promise<T>): Promise<T> {
+function decoded<T>(decode: () => T): T {
   try {
-    return await decode();
+    return decode();
   } catch (error) {
     if (error instanceof DecodeError) throw new HttpError(400, error.message, {}, { cause: error });
     throw error;

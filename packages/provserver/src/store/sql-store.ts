@@ -160,6 +160,17 @@ export class SqlStore implements Store {
     return row && certificateRecordOf(row);
   }
 
+  async isCompromised(spkiSha256: string): Promise<boolean> {
+    const row = await this.#database
+      .selectFrom('certificates')
+      .select('serial')
+      .where('spki_sha256', '=', spkiSha256)
+      .where('revocation_reason', '=', 'keyCompromise')
+      .limit(1)
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
   async listCertificates(options: ListOptions): Promise<readonly CertificateRecord[]> {
     const { state, device, limit, after, now } = options;
     const time = now.getTime();

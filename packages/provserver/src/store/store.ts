@@ -157,6 +157,8 @@ export interface Store extends AsyncDisposable {
     now: Date,
   ): Promise<CertificateRecord | undefined>;
   certificate(serial: string): Promise<CertificateRecord | undefined>;
+  /** Whether a certificate for this key was revoked because others have the key, too. */
+  isCompromised(spkiSha256: string): Promise<boolean>;
   listCertificates(options: ListOptions): Promise<readonly CertificateRecord[]>;
   /** `false` when there is no such certificate, or it is revoked already. */
   revokeCertificate(serial: string, reason: RevocationReasonName, now: Date): Promise<boolean>;
