@@ -35,6 +35,12 @@ const routes: readonly RouteHandler[] = [
   },
   { method: 'GET', path: '/deaf', handle: () => deaf },
   { method: 'GET', path: '/fail', handle: () => Promise.reject(new Error('a secret')) },
+  {
+    method: 'POST',
+    path: '/large',
+    maxBodyBytes: 20_000_000,
+    handle: async ({ body }) => ({ status: 200, body: `${body.length}` }),
+  },
   { method: 'GET', prefix: '/files/', handle: async ({ path }) => ({ status: 200, body: path }) },
 ];
 
@@ -196,4 +202,79 @@ test('closes although a request hangs', async () => {
   await server?.close({ graceMs: 100 });
   expect(performance.now() - begin).toBeLessThan(1_000);
   socket.destroy();
+});
+
+test('answers pipelined requests in order, and several on one connection', async () => {
+  const keep = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+  const socket = await open();
+  socket.write(keep('/files/1') + keep('/other') + keep('/files/2') + get('/files/3'));
+  const text = await received(socket);
+  expect(text.match(/HTTP\/1\.1 \d+|\/files\/\d/g)).toEqual([
+    ...['HTTP/1.1 200', '/files/1', 'HTTP/1.1 404', 'HTTP/1.1 200', '/files/2'],
+    ...['HTTP/1.1 200', '/files/3'],
+  ]);
+});
+
+test('ends a connection after so many requests', async () => {
+  const keep = 'GET /files/1 HTTP/1.1\r\nHost: localhost\r\n\r\n';
+  const socket = await open({ maxRequestsPerConnection: 3, keepAliveTimeoutMs: 100 });
+  socket.write(keep.repeat(3));
+  const text = await received(socket);
+  expect(text.match(/HTTP\/1\.1 200/g)).toHaveLength(3);
+  expect(text.match(/connection: close/gi)).toHaveLength(1);
+});
+
+test('what is left of a refused request is not taken for the next one', async () => {
+  const hidden = 'GET /files/hidden HTTP/1.1\r\nHost: localhost\r\n\r\n';
+  const text = await exchange(
+    `POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\n${hidden}`,
+  );
+  expect(text).toMatch(/^HTTP\/1\.1 413 /);
+  expect(text).not.toContain('hidden');
+});
+
+test('bodies of 200 slow clients take memory as they arrive, and no more than the budget', async () => {
+  const limits = {
+    maxBodyBytes: 8 * 1024 * 1024,
+    maxConcurrentPerAddress: 300,
+    maxConnectionsPerAddress: 300,
+    requestTimeoutMs: 20_000,
+  };
+  await open(limits).then((socket) => socket.destroy());
+  const before = process.memoryUsage();
+  const head =
+    'POST /large HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000000\r\nConnection: close\r\n\r\n';
+  const piece = Buffer.alloc(64 * 1024);
+  const sockets = await Promise.all(Array.from({ length: 200 }, () => open()));
+  let refused = 0;
+  for (const socket of sockets) {
+    socket.on('error', () => {});
+    socket.on('data', (data) => {
+      if (String(data).startsWith('HTTP/1.1 503')) refused++;
+    });
+    socket.write(head);
+  }
+  for (let round = 0; round < 4; round++) {
+    for (const socket of sockets) if (!socket.destroyed) socket.write(piece);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  }
+  const { arrayBuffers } = process.memoryUsage();
+  expect(arrayBuffers - before.arrayBuffers).toBeLessThan(64 * 1024 * 1024);
+  expect(refused).toBeGreaterThan(0);
+  expect(refused).toBeLessThan(200);
+  const closed = sockets.map(
+    (socket) =>
+      new Promise((resolve) => (socket.closed ? resolve(0) : socket.once('close', resolve))),
+  );
+  for (const socket of sockets) socket.destroy();
+  await Promise.all(closed);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  // What was taken is given back: a body as long as the budget fits again.
+  const body = Buffer.alloc(4_000_000);
+  const socket = await open();
+  socket.write(
+    `POST /large HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`,
+  );
+  socket.write(body);
+  expect(await received(socket)).toMatch(/^HTTP\/1\.1 200 /);
 });
