@@ -25,4 +25,5 @@ export type { ApiName, CmcClientOptions } from './create-cmc-client.ts';
 export { createCmcClient } from './create-cmc-client.ts';
 export type { ApiErrorCode, ApiErrorOptions } from './errors.ts';
 export { ApiError } from './errors.ts';
+export { API_VERSION } from './messages.ts';
 export { operations } from './operations.ts';

@@ -77,6 +77,28 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/verify.ts')).verify,
   },
   {
+    name: 'explain',
+    summary: 'say why a report is refused, and what to do: a result, or a report and its nonce',
+    args: '<file>',
+    settings: [...DAEMON, 'nonce', 'policies', 'standalone', 'rootCas', 'archived', 'at', 'html'],
+    examples: [
+      'explain result.json',
+      'explain report.cbor --nonce nonce.bin --root-cas ca.pem --html report.html',
+    ],
+    load: async () => (await import('./commands/explain.ts')).explain,
+  },
+  {
+    name: 'diff',
+    summary: 'show what differs: two reports, two results, or a report and its manifests',
+    args: '<first> <second> [more...]',
+    settings: ['json'],
+    examples: [
+      'diff yesterday.cbor today.cbor',
+      'diff report.cbor os.manifest app.manifest --json',
+    ],
+    load: async () => (await import('./commands/diff.ts')).diff,
+  },
+  {
     name: 'enroll-key',
     summary: 'have the daemon make a TLS key and get its certificate',
     settings: [
@@ -161,6 +183,16 @@ export const COMMANDS: readonly CommandEntry[] = [
       'inspect cert chain.pem --roots ca.pem --json',
     ],
     load: async () => (await import('./commands/inspect.ts')).inspect,
+  },
+  {
+    name: 'doctor',
+    summary: 'check what attestation needs on this machine, and say what to do',
+    settings: [...DAEMON, 'containerLog', 'metadata', 'timeSource'],
+    examples: [
+      'doctor',
+      'doctor --metadata file:///etc/cmc/metadata --time-source https://www.example.org --json',
+    ],
+    load: async () => (await import('./commands/doctor.ts')).doctor,
   },
   {
     name: 'completion',

@@ -50,6 +50,53 @@ export const OUTPUTS = {
       }),
     ),
   }),
+  explain: v.strictObject({
+    verdict: v.picklist(['success', 'warn', 'fail']),
+    sentence: v.string(),
+    host: v.exactOptional(v.string()),
+    created: v.exactOptional(v.string()),
+    certLevel: v.number(),
+    findings: v.array(
+      v.strictObject({
+        id: v.string(),
+        severity: v.picklist(['error', 'warning', 'note']),
+        path: v.string(),
+        text: v.string(),
+        codes: v.array(count),
+        expected: v.exactOptional(v.string()),
+        got: v.exactOptional(v.string()),
+        nearest: v.exactOptional(v.string()),
+        title: v.string(),
+        meaning: v.string(),
+        causes: v.array(v.string()),
+        remedy: v.string(),
+        link: v.string(),
+      }),
+    ),
+  }),
+  diff: v.strictObject({
+    kind: v.picklist(['reports', 'results', 'report and manifests']),
+    changes: v.array(
+      v.strictObject({
+        section: v.picklist(['verdict', 'events', 'metadata', 'certificates', 'platform']),
+        name: v.string(),
+        kind: v.picklist(['added', 'removed', 'changed']),
+        from: v.exactOptional(v.string()),
+        to: v.exactOptional(v.string()),
+      }),
+    ),
+  }),
+  doctor: v.strictObject({
+    healthy: v.boolean(),
+    checks: v.array(
+      v.strictObject({
+        id: v.string(),
+        state: v.picklist(['ok', 'absent', 'warning', 'problem']),
+        text: v.string(),
+        remedy: v.exactOptional(v.string()),
+      }),
+    ),
+  }),
   'enroll-key': v.strictObject({ keyId: v.string(), file: v.string() }),
   dial: connection,
   request: connection,

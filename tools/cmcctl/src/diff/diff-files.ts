@@ -1,0 +1,69 @@
+import { DecodeError } from '@cmc/bytes';
+import { readSettingFile, UsageError } from '@cmc/host';
+import { decodeResult } from '../explain/read-result.ts';
+import { referenceEntries, referenceValue } from './reference-entries.ts';
+import { reportEntries } from './report-entries.ts';
+import { resultEntries } from './result-entries.ts';
+import { type Change, compareEntries } from './snapshot.ts';
+
+/** What two files are, and what differs. */
+export interface Difference {
+  readonly kind: 'reports' | 'results' | 'report and manifests';
+  readonly changes: readonly Change[];
+}
+
+/**
+ * Compares two results, or two reports, or a report with all of its manifests: then `removed` is a
+ * reference value that was not measured, `added` what was measured without one. Nothing is verified.
+ * @throws {UsageError} a result and a report, which have nothing to compare
+ */
+export async function diffFiles(files: readonly string[]): Promise<Difference> {
+  const [first, second, ...others] = await Promise.all(
+    files.map(async (file) => new Uint8Array(await readSettingFile(file, 'file'))),
+  );
+  if (first === undefined || second === undefined) throw new UsageError('diff needs two files');
+  const [from, to] = [decodeResult(first), decodeResult(second)];
+  if (from !== undefined && to !== undefined && others.length === 0) {
+    return { kind: 'results', changes: compareEntries(resultEntries(from), resultEntries(to)) };
+  }
+  if (from !== undefined || to !== undefined) {
+    throw new UsageError('diff: expected two results, two reports, or a report and its manifests');
+  }
+  if (others.length === 0 && isReport(second)) {
+    return {
+      kind: 'reports',
+      changes: compareEntries(reportEntries(first), reportEntries(second)),
+    };
+  }
+  return { kind: 'report and manifests', changes: withManifests(first, [second, ...others]) };
+}
+
+function isReport(bytes: Uint8Array): boolean {
+  try {
+    reportEntries(bytes);
+    return true;
+  } catch (error) {
+    if (error instanceof DecodeError) return false;
+    throw error;
+  }
+}
+
+function withManifests(report: Uint8Array, manifests: readonly Uint8Array[]): readonly Change[] {
+  const measured = reportEntries(report, referenceValue).filter(
+    ({ section }) => section === 'events',
+  );
+  const known = new Set(measured.map(({ name, value }) => JSON.stringify([name, value])));
+  const isMeasured = ({ name, value }: { readonly name: string; readonly value: string }) =>
+    known.has(JSON.stringify([name, value]));
+  const references = manifests
+    .flatMap(referenceEntries)
+    .filter((reference) => !reference.optional || isMeasured(reference));
+  // How often something was measured says nothing: a reference value allows it any number of times.
+  return compareEntries(unique(references), unique(measured));
+}
+
+function unique<T extends { readonly name: string; readonly value: string }>(
+  entries: readonly T[],
+): readonly T[] {
+  return [...new Map(entries.map((entry) => [`${entry.name}\n${entry.value}`, entry])).values()];
+}

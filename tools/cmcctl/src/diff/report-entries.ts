@@ -1,0 +1,133 @@
+import type { Component, Evidence, UnverifiedReport } from '@cmc/attestationreport';
+import { decodeReport, decodeStruct, metadataSchema } from '@cmc/attestationreport/codec';
+import { extractPayload, isSignedReport } from '@cmc/attestationreport/sign';
+import {
+  parseSnpReport,
+  productOfReport,
+  SNP_REPORT_BYTES,
+  snpReportToJson,
+} from '@cmc/attestationreport/snp';
+import { fingerprint, parseCertificate } from '@cmc/attestationreport/x509';
+import { DecodeError, toHex } from '@cmc/bytes';
+import type { Entry } from './snapshot.ts';
+
+/** What of an event is compared. */
+export type EventValue = (component: Component) => string;
+
+/** What a report says, unverified. Nonces and signatures are left out: they always differ. */
+export function reportEntries(
+  bytes: Uint8Array,
+  toValue: EventValue = measuredValue,
+): readonly Entry[] {
+  const { report } = decodeReport(isSignedReport(bytes) ? extractPayload(bytes).payload : bytes);
+  return [
+    ...eventEntries(report, toValue),
+    ...metadataEntries(report),
+    ...certificateEntries(report),
+    ...(report.evidences ?? []).flatMap(platformEntries),
+  ];
+}
+
+/** Name of an event: what measured it, its register or log, and how it calls itself. */
+export function eventName(anchor: string, index: string | number, name: string): string {
+  return `${anchor} ${index} ${name}`;
+}
+
+/** Hash of an event, of a container also those of its parts. */
+export function measuredValue({ hashes = [], ctrData }: Component): string {
+  const all = hashes.map(({ alg, content }) => `${alg} ${toHex(content)}`).join(', ');
+  if (ctrData === undefined) return all || 'no hash';
+  const { configSha256, rootfsSha256 } = ctrData;
+  return `${all}, configuration ${toHex(configSha256)}, files ${toHex(rootfsSha256)}`;
+}
+
+function eventEntries(report: UnverifiedReport, toValue: EventValue): readonly Entry[] {
+  return (report.context.collateral ?? []).flatMap(({ type, artifacts = [] }) =>
+    artifacts.flatMap(({ index, events = [] }) =>
+      events.map((event): Entry => {
+        const name = eventName(type.replace(/ Evidence$/, ''), index, event.name);
+        return { section: 'events', name, value: toValue(event) };
+      }),
+    ),
+  );
+}
+
+function metadataEntries({ context }: UnverifiedReport): readonly Entry[] {
+  return (context.digests ?? []).map((digest): Entry => {
+    const item = context.metadata?.get(digest);
+    const section = 'metadata';
+    if (item === undefined) return { section, name: 'not in the report', value: digest };
+    const described = attempt(() => decodeStruct(metadataSchema, extractPayload(item).payload));
+    const { type, name = '', version = 'none' } = described?.value ?? { type: 'unreadable' };
+    return { section, name: `${type} ${name}`.trim(), value: `version ${version}, ${digest}` };
+  });
+}
+
+function certificateEntries({ context }: UnverifiedReport): readonly Entry[] {
+  return (context.collateral ?? []).flatMap(({ type, certs = [] }) =>
+    certs.map((der): Entry => {
+      const certificate = attempt(() => parseCertificate(der));
+      const section = 'certificates';
+      if (certificate === undefined) return { section, name: type, value: 'unreadable' };
+      const until = certificate.notAfter.toISOString();
+      const value = `until ${until}, ${fingerprint(certificate)}`;
+      return { section, name: `${type} ${certificate.subject}`, value };
+    }),
+  );
+}
+
+/** Members of SNP reports that say what the platform is; the others are new in each report. */
+const PLATFORM: readonly string[] = [
+  'version',
+  'guestSvn',
+  'policy',
+  'familyId',
+  'imageId',
+  'vmpl',
+  'currentTcb',
+  'platform',
+  'signingKey',
+  'measurement',
+  'hostData',
+  'idKeyDigest',
+  'authorKeyDigest',
+  'reportedTcb',
+  'chipId',
+  'committedTcb',
+  'currentFw',
+  'committedFw',
+  'launchTcb',
+  'launchMitVector',
+  'currentMitVector',
+];
+
+function platformEntries({ type, evidence }: Evidence): readonly Entry[] {
+  if (type !== 'SNP Evidence' || evidence === null) return [];
+  const report = attempt(() => parseSnpReport(evidence.subarray(0, SNP_REPORT_BYTES)));
+  if (report === undefined) return [{ section: 'platform', name: type, value: 'unreadable' }];
+  const json = snpReportToJson(report, productOfReport(report) ?? 'Milan');
+  return PLATFORM.flatMap((name) => {
+    const value = json[name];
+    const parts =
+      typeof value === 'object' && value !== null ? Object.entries(value) : [['', value] as const];
+    return value === undefined
+      ? []
+      : parts.map(
+          ([part, each]): Entry => ({
+            section: 'platform',
+            name: `SNP ${name} ${part}`.trim(),
+            value: String(each),
+          }),
+        );
+  });
+}
+
+/** One part that cannot be read does not hide the others. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
+    throw error;
+  }
+}
