@@ -9,8 +9,10 @@ const LOCALITIES: readonly number[] = [0, 3, HCRTM_LOCALITY];
 
 /**
  * Locality that started the TPM: 4 after an H-CRTM event, what a StartupLocality event says, else 0.
- * Such an event counts only once and before anything was extended into PCR 0: a later one would
- * let the prover choose the first value of a PCR.
+ * Such an event counts only once and before anything was extended into PCR 0 (PC Client Platform
+ * Firmware Profile, 10.4.5.3): a later one would be no statement on how the TPM started. Other
+ * records that extend nothing may precede it: a crypto-agile log starts with one, and firmware
+ * writes SP 800-155 records before it. A false locality only makes the replay differ from the quote.
  * @throws {DecodeError} at another place, twice, or with an impossible locality
  */
 export function startupLocality(events: readonly LogEvent[]): number {

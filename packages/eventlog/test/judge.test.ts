@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { toHex } from '@cmc/bytes';
 import { vectorsDir } from '@cmc/testkit';
 import { expect, test } from 'vitest';
-import { parseEventLog, replay } from '../src/index.ts';
+import { type EventData, parseEventData, parseEventLog, replay } from '../src/index.ts';
 import { BANKS, readVector } from './vectors.ts';
 
 const JUDGE = 'tpm2_eventlog';
@@ -14,11 +14,16 @@ const LOGS = [
 ];
 const isMissing = spawnSync(JUDGE, ['--version']).error !== undefined;
 
+function judge(file: string): string {
+  const { status, stdout } = spawnSync(JUDGE, [join(vectorsDir(), file)], { encoding: 'utf8' });
+  expect(status).toBe(0);
+  return stdout;
+}
+
 test.skipIf(isMissing && process.env['CI'] === undefined).each(LOGS)(
   `${JUDGE} replays %s to the same values (skipped where it is not installed)`,
   (file) => {
-    const { status, stdout } = spawnSync(JUDGE, [join(vectorsDir(), file)], { encoding: 'utf8' });
-    expect(status).toBe(0);
+    const stdout = judge(file);
     const log = parseEventLog(readVector(...file.split('/')));
     const [, pcrs = ''] = stdout.split(/^pcrs:$/m);
     let compared = 0;
@@ -32,5 +37,55 @@ test.skipIf(isMissing && process.env['CI'] === undefined).each(LOGS)(
       }
     }
     expect(compared).toBeGreaterThan(15);
+  },
+);
+
+/** What the tool prints of an event and what this package says of it, under the tool's names. */
+function compared(section: string, data: EventData): readonly (readonly [unknown, unknown])[] {
+  const printed = (name: string): string | undefined =>
+    new RegExp(`^ {4}${name}: (.*)$`, 'm').exec(section)?.[1];
+  const number = (name: string): number => Number(printed(name));
+  const variable = data.uefivariabledata;
+  const image = data.imageloadevent;
+  const blob = data.uefiplatformfirmwareblob;
+  return [
+    ...(printed('VariableName') === undefined
+      ? []
+      : [
+          [variable?.variablenameguid, printed('VariableName')] as const,
+          [variable?.unicodename, printed('UnicodeName')] as const,
+        ]),
+    ...(printed('ImageLocationInMemory') === undefined
+      ? []
+      : [
+          [image?.imagelocationinmemory, number('ImageLocationInMemory')] as const,
+          [image?.imagelengthinmemory, number('ImageLengthInMemory')] as const,
+          [image?.imagelinktimeaddress, number('ImageLinkTimeAddress')] as const,
+        ]),
+    ...(printed('BlobBase') === undefined
+      ? []
+      : [
+          [Number(`0x${toHex(blob?.blobbase ?? new Uint8Array())}`), number('BlobBase')] as const,
+          [
+            Number(`0x${toHex(blob?.bloblength ?? new Uint8Array())}`),
+            number('BlobLength'),
+          ] as const,
+        ]),
+  ];
+}
+
+test
+  .skipIf(isMissing && process.env['CI'] === undefined)
+  .each([...LOGS, 'eventlog/tpm2tools-bootorder.bin', 'eventlog/keylime-secureboot.bin'])(
+  `${JUDGE} reads the same from the event data of %s (skipped where it is not installed)`,
+  (file) => {
+    const { events } = parseEventLog(readVector(...file.split('/')));
+    const [, ...sections] = judge(file).split(/^- EventNum: /m);
+    expect(sections).toHaveLength(events.length);
+    const pairs = events.flatMap((event, index) =>
+      compared(sections[index] ?? '', parseEventData(event)),
+    );
+    expect(pairs.length).toBeGreaterThan(20);
+    for (const [ours, theirs] of pairs) expect(ours).toBe(theirs);
   },
 );

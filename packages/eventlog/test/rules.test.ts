@@ -29,17 +29,20 @@ const codeOf = (run: () => unknown): string => {
 const codeOfLog = (...args: Parameters<typeof writeLog>): string =>
   codeOf(() => parseEventLog(writeLog(...args)));
 
-test.each([0, 3, 4])('R12 PCR 0 starts with locality %d of its first record', (value) => {
-  const log = parseEventLog(
-    writeLog([
-      { pcr: 0, type: NO_ACTION, data: locality(value) },
-      { pcr: 0, type: 8 },
-    ]),
-  );
-  expect(log.startupLocality).toBe(value);
-  expect(initialValue(log, 0, 'SHA-256')[31]).toBe(value);
-  expect(initialValue(log, 1, 'SHA-256')[31]).toBe(0);
-});
+test.each([0, 3, 4])(
+  'R12 PCR 0 starts with locality %d of the record before its first event',
+  (value) => {
+    const log = parseEventLog(
+      writeLog([
+        { pcr: 0, type: NO_ACTION, data: locality(value) },
+        { pcr: 0, type: 8 },
+      ]),
+    );
+    expect(log.startupLocality).toBe(value);
+    expect(initialValue(log, 0, 'SHA-256')[31]).toBe(value);
+    expect(initialValue(log, 1, 'SHA-256')[31]).toBe(0);
+  },
+);
 
 test('R12 rejects a start-up locality that is late, doubled, elsewhere or impossible', () => {
   const first = { pcr: 0, type: NO_ACTION, data: locality(3) };
@@ -51,6 +54,16 @@ test('R12 rejects a start-up locality that is late, doubled, elsewhere or imposs
   }
   expect(codeOfLog([{ ...first, data: locality(3).subarray(0, 16) }])).toBe(VALUE);
   expect(codeOfLog([first, { pcr: 0, type: EventType.EFI_HCRTM_EVENT }])).toBe(VALUE);
+});
+
+test('R12 other records that extend nothing may stand before the start-up locality', () => {
+  // As EDK II writes them: the platform's reference manifest first.
+  const sp800155 = { pcr: 0, type: NO_ACTION, data: encodeUtf8('SP800-155 Event3') };
+  const stated = { pcr: 0, type: NO_ACTION, data: locality(3) };
+  const elsewhere = { pcr: 7, type: EventType.SEPARATOR };
+  const log = parseEventLog(writeLog([sp800155, elsewhere, stated, { pcr: 0, type: 8 }]));
+  expect(log.startupLocality).toBe(3);
+  expect(codeOfLog([sp800155, { pcr: 0, type: 8 }, stated])).toBe(VALUE);
 });
 
 test('R12 an H-CRTM event starts PCR 0 at locality 4', () => {

@@ -72,8 +72,8 @@ const MEDIA: ReadonlyMap<number, NodeSubtype> = new Map<number, NodeSubtype>([
   [3, { name: 'Vendor', read: vendor }],
   [4, { name: 'file path media device path', read: (r) => ({ pathname: readFilePath(r) }) }],
   [5, { name: 'Media Protocol', read: (r) => ({ protocolguid: readGuid(r) }) }],
-  [6, { name: 'PIWG Firmware File', read: (r) => ({ firmwareFileName: readFirmwareName(r) }) }],
-  [7, { name: 'PIWG Firmware Volume', read: (r) => ({ firmwareFileName: readFirmwareName(r) }) }],
+  [6, { name: 'PIWG Firmware File', read: readFirmwareFile }],
+  [7, { name: 'PIWG Firmware Volume', read: (r) => ({ vendordefineddata: r.rest() }) }],
   [
     9,
     {
@@ -173,7 +173,9 @@ function readFilePath(reader: ByteReader): string {
   return path;
 }
 
-/** The name is a GUID; anything else is shown as text. */
-function readFirmwareName(reader: ByteReader): string {
-  return reader.remaining === GUID_BYTES ? readGuid(reader) : printable(reader.rest());
+/** The name is a GUID by the standard. */
+function readFirmwareFile(reader: ByteReader): Omit<EfiDevicePath, 'type'> {
+  return reader.remaining === GUID_BYTES
+    ? { firmwareFileName: readGuid(reader) }
+    : { vendordefineddata: reader.rest() };
 }
