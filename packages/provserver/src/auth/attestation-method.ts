@@ -57,16 +57,10 @@ export async function checkAttestation(
   { policy, store, logger, now }: AttestationCheck,
 ): Promise<AttestationGrant> {
   const nonce = nonceOf(request.headers[NONCE_HEADER]);
-  if (nonce === undefined) {
-    if (policy.spkiNonce === 'refuse') {
-      throw new HttpError(403, 'a nonce of this server is needed: GET /.well-known/est/nonce');
-    }
-    const details = { address: request.remoteAddress };
-    logger.warn(details, 'a report without a nonce of this server: it may be an old one');
-    await store.audit({ action: 'spki-nonce', subject: 'attestation', details }, now);
-  } else if (!(await store.checkNonce(nonce, now))) {
-    throw refusedNonce();
+  if (nonce === undefined && policy.spkiNonce === 'refuse') {
+    throw new HttpError(403, 'a nonce of this server is needed: GET /.well-known/est/nonce');
   }
+  if (nonce !== undefined && !(await store.checkNonce(nonce, now))) throw refusedNonce();
   const metadataVersions = await policy.metadataVersions?.();
   const verification = await verify(report, {
     ...policy.verify,
@@ -81,6 +75,11 @@ export async function checkAttestation(
     logger.error({ error }, 'cannot publish the result of an attestation');
   });
   if (verification.report === undefined) throw new HttpError(403, reasonsOf(result));
+  if (nonce === undefined) {
+    const details = { address: request.remoteAddress };
+    logger.warn(details, 'a report without a nonce of this server: it may be an old one');
+    await store.audit({ action: 'spki-nonce', subject: 'attestation', details }, now);
+  }
   const { name = '' } = verification.report;
   const isName = isExactName(name);
   // The device chose its name: it is compared, and never taken for a pattern.

@@ -18,6 +18,7 @@ import {
   checkClientCertificate,
   clientCertificateOf,
 } from './certificate-method.ts';
+import { checkNames, checkRenewable, checkRepeated, checkSameNames } from './check-names.ts';
 import type { Grant } from './grant.ts';
 import {
   AUDITED_REFUSAL_PAUSE_MS,
@@ -252,6 +253,7 @@ export class Enrollment {
       const der = clientCertificateOf(request);
       grants.certificate = await checkClientCertificate(der, { store, authorities, now });
       granted(grants.certificate);
+      if (methods.length === 1) checkRenewable(grants.certificate);
       if (endpoint === 'simplereenroll') checkSameNames(csr, subject, grants.certificate);
     }
     if (methods.includes('tpm') && prove === undefined) {
@@ -276,44 +278,4 @@ function methodOf(endpoint: EnrollEndpoint, grants: Grants): IssueMethod {
   if (endpoint === 'simplereenroll') return 'reenroll';
   if (grants.attestation !== undefined) return 'attestation';
   return grants.token === undefined ? 'certificate' : 'token';
-}
-
-/** Peers look at alternative names, and at the common name: both are claims. */
-function checkNames(subject: RequestSubject, { by, allows }: Grant): void {
-  const wrong = [subject.commonName, ...alternativeNamesOf(subject)].find((name) => !allows(name));
-  if (wrong === undefined) return;
-  throw new HttpError(403, `no certificate for ${JSON.stringify(wrong)}: ${by} does not allow it`);
-}
-
-/** RFC 7030, section 4.2.2: the names of the certificate that is renewed, all of them. */
-function checkSameNames(
-  csr: CertificationRequest,
-  subject: RequestSubject,
-  { record }: CertificateGrant,
-): void {
-  const wanted = { subject: csr.subject, names: alternativeNamesOf(subject) };
-  if (isFor(record, wanted)) return;
-  throw new HttpError(403, 'the names have to be those of the client certificate');
-}
-
-/** A repeated request gets what was recorded for it, and nothing that is not good any more. */
-function checkRepeated(
-  record: CertificateRecord,
-  wanted: Pick<CertificateRecord, 'subject' | 'names'>,
-  now: Date,
-): void {
-  if (!isFor(record, wanted)) throw new HttpError(403, 'the token was spent for other names');
-  if (record.revoked !== undefined) throw new HttpError(403, 'the certificate was revoked');
-  if (record.notAfter < now) throw refusedToken('spent');
-}
-
-function isFor(
-  record: CertificateRecord,
-  { subject, names }: Pick<CertificateRecord, 'subject' | 'names'>,
-): boolean {
-  return (
-    record.subject === subject &&
-    record.names.length === names.length &&
-    record.names.every((name, index) => name === names[index])
-  );
 }

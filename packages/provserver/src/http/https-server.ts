@@ -144,9 +144,9 @@ function send(incoming: IncomingMessage, response: ServerResponse, answer: ProvR
   const isRead = incoming.complete;
   const { socket } = response;
   response.writeHead(answer.status, {
+    'cache-control': 'no-store',
     ...answer.headers,
     'content-length': Buffer.byteLength(answer.body),
-    'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     ...(isRead ? {} : { connection: 'close' }),
   });

@@ -32,7 +32,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = Object.freeze({
   maxConnections: 1_024,
   maxConnectionsPerAddress: 128,
   maxRequestsPerConnection: 100,
-  maxBodyBytes: 256 * 1024 * 1024,
+  maxBodyBytes: 128 * 1024 * 1024,
   maxConcurrent: 256,
   maxConcurrentPerAddress: 64,
   maxPathCharacters: 2_048,

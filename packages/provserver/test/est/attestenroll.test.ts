@@ -190,3 +190,33 @@ test('with a token and an attestation demanded, neither is enough', async () => 
   const good = await server.client({ token }).attestEnroll({ csr, report }, { serverNonce });
   expect(good.subject).toBe('CN=device.example');
 });
+
+test('R47 a certificate that was given for an attestation is not renewed without another one', async () => {
+  const endpoints = { simpleenroll: ['certificate'] } as const;
+  const server = await startTestServer({ config: { ...OPEN, endpoints } });
+  const serverNonce = await nonceOf(server);
+  const key = await createKey();
+  const csr = await csrFor(key.signer);
+  const report = await server.report(key.signer.publicKey, { serverNonce });
+  const certificate = await server.client().attestEnroll({ csr, report }, { serverNonce });
+  const clientCertificate = { chain: [certificate.raw], privateKey: key.pem };
+  const client = server.client({ clientCertificate });
+  await expect(client.simpleReenroll(csr)).rejects.toMatchObject({ status: 403 });
+  await expect(client.simpleEnroll(csr)).rejects.toMatchObject({ status: 403 });
+});
+
+test('R36 a manifest that cannot be revoked is refused where that is demanded', async () => {
+  const server = await startTestServer({ config: { ...OPEN, requireOmsp: true } });
+  const serverNonce = await nonceOf(server);
+  const { csr, report } = await request(server, { serverNonce });
+  const answer = await attest(server, csr, report, serverNonce);
+  expect(answer).toMatchObject({ status: 403, text: expect.stringMatching(/revo/i) });
+});
+
+test('a report without a signature over it is refused where one is demanded', async () => {
+  const server = await startTestServer({ config: { ...OPEN, requireReportSignature: true } });
+  const serverNonce = await nonceOf(server);
+  const { csr, report } = await request(server, { serverNonce });
+  const answer = await attest(server, csr, report, serverNonce);
+  expect(answer).toMatchObject({ status: 403, text: expect.stringMatching(/not signed/i) });
+});
