@@ -33,6 +33,13 @@ function addCommand(program: Command, entry: CommandEntry): void {
     .description(summary)
     .addHelpText('after', `\nExamples:\n${examples([entry])}\n\n${EXIT_CODES}`);
   addSettingFlags(command, commandSchema(entry));
+  // Before a positional argument, "--json FILE" must not take the file for a value.
+  if (args !== undefined) {
+    for (const option of command.options.filter(({ optional }) => optional)) {
+      option.optional = false;
+      option.flags = option.long ?? option.flags;
+    }
+  }
   command.action(async () => {
     // A config file may hold the settings of all commands.
     const settings: CmcctlSettings = await settingsOf(command, cmcctlSchema);

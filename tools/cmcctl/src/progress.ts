@@ -11,6 +11,8 @@ export interface Progress {
 /** Shorter work is not worth a line. */
 const QUIET_MS = 300;
 const INTERVAL_MS = 100;
+/** Where a terminal does not tell its width. */
+const COLUMNS = 80;
 const CLEAR = '\r\u001b[K';
 
 /** Progress on standard error; on anything but a terminal it says nothing. */
@@ -23,7 +25,7 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Pro
       if (!stream.isTTY || now < next) return;
       next = now + INTERVAL_MS;
       shown = true;
-      stream.write(`${CLEAR}${printable(text).slice(0, stream.columns - 1)}`);
+      stream.write(`${CLEAR}${printable(text).slice(0, (stream.columns || COLUMNS) - 1)}`);
     },
     end: () => {
       if (shown) stream.write(CLEAR);

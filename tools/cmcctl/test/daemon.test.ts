@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { BUILD_TIMEOUT_MS, writeParty } from '@cmc/testbed';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { parseOutput } from './outputs.ts';
 import { buildProgram, createSite } from './site.ts';
 
 beforeAll(buildProgram, BUILD_TIMEOUT_MS);
@@ -22,15 +22,16 @@ test('generate --standalone makes a report that verify --standalone accepts', as
   expect(await site.cmcctl(...verify)).toMatchObject({ code: 0 });
 });
 
-test.each(['update-certs', 'update-metadata'])('%s succeeds with a daemon', async (name) => {
-  const site = await createSite();
-  const { address } = await site.startDaemon('prover');
-  const { code, stdout } = await site.cmcctl(name, '--cmc-addr', address, '--json');
-  expect({ code, outcome: JSON.parse(stdout) }).toStrictEqual({
-    code: 0,
-    outcome: { success: true },
-  });
-});
+test.each(['update-certs', 'update-metadata'] as const)(
+  '%s succeeds with a daemon',
+  async (name) => {
+    const site = await createSite();
+    const { address } = await site.startDaemon('prover');
+    const { code, stdout } = await site.cmcctl(name, '--cmc-addr', address, '--json');
+    expect(code).toBe(0);
+    expect(parseOutput(name, stdout)).toStrictEqual({ success: true });
+  },
+);
 
 test('a daemon that does not answer is given up at the deadline: exit code 3', async () => {
   const site = await createSite();
@@ -45,25 +46,17 @@ test('request gets the answer of serve', async () => {
   const site = await createSite();
   const [client, server] = [await site.startDaemon('client'), await site.startDaemon('server')];
   const { cert, key } = site.files.server;
-  const main = join(import.meta.dirname, '../dist/main.js');
-  const child = spawn(process.execPath, [
-    ...[main, 'serve', '--addr', '127.0.0.1:0', '--json', '--cmc-addr', server.address],
+  const { address } = await site.startServer(
+    ...(['serve', '--cmc-addr', server.address] as const),
     ...['--root-cas', site.files.tlsCa, '--cert', cert, '--key', key],
-  ]);
-  onTestFinished(() => void child.kill());
-  const port = await new Promise<string>((resolve, reject) => {
-    child.once('exit', () => reject(new Error('serve ended')));
-    child.stderr.on('data', (text) => {
-      const found = /"address":"127\.0\.0\.1:(\d+)"/.exec(text);
-      if (found) resolve(found[1] ?? '');
-    });
-  });
-  const flags = ['--addr', `https://localhost:${port}/data?x=1`, '--root-cas', site.files.tlsCa];
+  );
+  const url = `https://localhost:${address.split(':')[1]}/data?x=1`;
   const { code, stdout } = await site.cmcctl(
-    ...['request', '--cmc-addr', client.address, ...flags, '--json'],
+    ...['request', '--cmc-addr', client.address, '--addr', url],
+    ...['--root-cas', site.files.tlsCa, '--json'],
   );
   expect(code).toBe(0);
-  const { httpStatus, answer } = JSON.parse(stdout);
+  const { httpStatus, answer } = parseOutput('request', stdout);
   expect(httpStatus).toBe(200);
-  expect(JSON.parse(answer)).toMatchObject({ method: 'GET', url: '/data?x=1' });
+  expect(JSON.parse(answer ?? '')).toMatchObject({ method: 'GET', url: '/data?x=1' });
 });

@@ -61,7 +61,8 @@ test.each([
   ],
   ['an unknown event', ['success', 'success', false], { 'instance-identity': 0, executables: 33 }],
 ] as const)('%s is contraindicated and affirms nothing', (_, evidence, vector) => {
-  const { CMC } = appraisal('fail', 'SNP Evidence', ...evidence).submods;
+  const [signature, chain, ok] = evidence;
+  const { CMC } = appraisal('fail', 'SNP Evidence', signature, chain, ok).submods;
   expect(CMC['ear_status']).toBe('contraindicated');
   expect(CMC['ear_trustworthiness_vector']).toStrictEqual(vector);
 });

@@ -1,10 +1,12 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { serveSocket } from '@cmc/api/socket-server';
 import type { CmcAddress } from '@cmc/attested-tls';
-import { createCmc } from '@cmc/cmcd';
+import { createCmc, createLocalEnroller } from '@cmc/cmcd';
+import type { ContainerLog } from '@cmc/driver-sw';
 import {
   buildPackage,
   createTestbed,
@@ -15,9 +17,13 @@ import {
   type TestbedFiles,
   writeTestbed,
 } from '@cmc/testbed';
+import { fakeSigner } from '@cmc/testkit';
 import { onTestFinished } from 'vitest';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
+
+/** The built program. */
+export const MAIN: string = join(PACKAGE, 'dist/main.js');
 
 /** Builds the program, unless it is up to date. */
 export function buildProgram(): void {
@@ -29,8 +35,22 @@ export interface Site {
   readonly folder: string;
   readonly testbed: Testbed;
   readonly files: TestbedFiles;
-  startDaemon(name: string, variant?: PartyVariant): Promise<CmcAddress>;
+  /** Attests with the software driver, records events, and certifies TLS keys under the TLS CA. */
+  startDaemon(name: string, variant?: PartyVariant): Promise<Daemon>;
   cmcctl(...args: readonly string[]): Promise<ProgramEnd>;
+  /** `listen` or `serve` on a free port of 127.0.0.1. */
+  startServer(command: 'listen' | 'serve', ...args: readonly string[]): Promise<RunningServer>;
+}
+
+export interface Daemon extends CmcAddress {
+  readonly containerLog: ContainerLog;
+  stop(): Promise<void>;
+}
+
+export interface RunningServer {
+  readonly child: ChildProcess;
+  /** host:port */
+  readonly address: string;
 }
 
 export async function createSite(): Promise<Site> {
@@ -42,17 +62,36 @@ export async function createSite(): Promise<Site> {
     testbed,
     files: await writeTestbed(folder, testbed),
     startDaemon: async (name, variant = 'good') => {
-      const { driver, metadata } = await testbed.party(name, { variant });
-      const { metadataRoots } = testbed;
-      const cmc = await createCmc({ metadataRoots, measurers: [driver], metadata });
+      const { driver, metadata, containerLog } = await testbed.party(name, { variant });
+      const { metadataRoots, tlsCa } = testbed;
+      const enroller = createLocalEnroller({ ca: fakeSigner(tlsCa.key, [tlsCa.certificate]) });
+      const cmc = await createCmc({
+        ...{ metadataRoots, measurers: [driver], metadata, containerLog, name },
+        keys: { enroller },
+      });
       const server = await serveSocket(cmc, { address: `unix://${join(folder, `${name}.sock`)}` });
-      onTestFinished(async () => {
+      const stop = async (): Promise<void> => {
         await server.close({ graceMs: 0 });
         await cmc[Symbol.asyncDispose]();
-      });
-      return { api: 'socket', address: server.address };
+      };
+      onTestFinished(stop);
+      return { api: 'socket', address: server.address, containerLog, stop };
     },
-    cmcctl: async (...args) =>
-      await runProgram(join(PACKAGE, 'dist/main.js'), args, { cwd: folder }),
+    cmcctl: async (...args) => await runProgram(MAIN, args, { cwd: folder }),
+    startServer: async (command, ...args) => {
+      const listen = ['--addr', '127.0.0.1:0', '--json'];
+      const child = spawn(process.execPath, [MAIN, command, ...listen, ...args], { cwd: folder });
+      onTestFinished(() => void child.kill());
+      const address = await new Promise<string>((resolve, reject) => {
+        let log = '';
+        child.once('exit', () => reject(new Error(`${command} ended: ${log}`)));
+        child.stderr.on('data', (text) => {
+          log += text;
+          const found = /"listening","address":"([^"]+)"/.exec(log);
+          if (found) resolve(found[1] ?? '');
+        });
+      });
+      return { child, address };
+    },
   };
 }

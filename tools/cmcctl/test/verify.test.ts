@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { BUILD_TIMEOUT_MS, type PartyVariant } from '@cmc/testbed';
 import { jwtVerify } from 'jose';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { parseOutput } from './outputs.ts';
 import { buildProgram, createSite } from './site.ts';
 
 beforeAll(buildProgram, BUILD_TIMEOUT_MS);
@@ -39,7 +40,7 @@ test('accepts a good report, standalone and with a daemon', async () => {
   const flags = ['--cmc-addr', address, '--report', 'r', '--nonce', 'n', '--json'];
   const { code, stdout } = await site.cmcctl('verify', ...flags);
   expect(code).toBe(0);
-  expect(JSON.parse(stdout).reports[0].result.summary.status).toBe('success');
+  expect(parseOutput('verify', stdout).reports[0]?.result?.summary.status).toBe('success');
 });
 
 test.each([
@@ -62,7 +63,7 @@ test('one refused report among several: exit code 1', async () => {
   writeFileSync(join(site.folder, 'bad'), 'hello');
   const { code, stdout } = await verify('--report', 'r,bad', '--json');
   expect(code).toBe(1);
-  const statuses = JSON.parse(stdout).reports.map((each: { status: string }) => each.status);
+  const statuses = parseOutput('verify', stdout).reports.map(({ status }) => status);
   expect(statuses).toStrictEqual(['success', 'fail']);
 });
 
@@ -133,14 +134,16 @@ describe('inspect', () => {
     const { code, stdout } = await site.cmcctl('inspect', 'report', 'r', '--json');
     expect(code).toBe(0);
     const nonce = readFileSync(join(site.folder, 'n')).toString('hex');
-    expect(JSON.parse(stdout)).toMatchObject({ verified: false, nonce });
+    expect(parseOutput('inspect-report', stdout)).toMatchObject({ verified: false, nonce });
   });
 
   test('accepts a certificate under its root, refuses it under another, cannot read text', async () => {
     const { site } = await withReport();
     const { server, tlsCa, metadataCa } = site.files;
     const cert = (...flags: string[]) => site.cmcctl('inspect', 'cert', ...flags, '--json');
-    expect(await cert(server.cert, '--roots', tlsCa)).toMatchObject({ code: 0 });
+    const good = await cert(server.cert, '--roots', tlsCa);
+    expect(good.code).toBe(0);
+    expect(parseOutput('inspect-cert', good.stdout).verdict).toBe('accept');
     expect(await cert(server.cert, '--roots', metadataCa)).toMatchObject({ code: 1 });
     expect(await cert('n')).toMatchObject({ code: 2 });
   });
@@ -149,17 +152,23 @@ describe('inspect', () => {
 test('token prints a token of the provisioning server', async () => {
   const site = await createSite();
   const store = `sqlite://${join(site.folder, 'p.db')}`;
-  const { code, stdout } = await site.cmcctl('token', '--store', store, '--names', 'a.example.org');
+  const flags = ['--store', store, '--names', 'a.example.org'];
+  const { code, stdout } = await site.cmcctl('token', ...flags);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^[\w-]{8}\.[\w-]{32}\n$/);
+  const json = await site.cmcctl('token', ...flags, '--valid', '2h', '--json');
+  const { expiresAt, allowedNames } = parseOutput('token', json.stdout);
+  expect(allowedNames).toStrictEqual(['a.example.org']);
+  expect(Date.parse(expiresAt) - Date.now()).toBeLessThanOrEqual(2 * 3_600_000);
+  expect(Date.parse(expiresAt) - Date.now()).toBeGreaterThan(2 * 3_600_000 - 60_000);
+  expect(await site.cmcctl('token', ...flags, '--valid', '48')).toMatchObject({ code: 2 });
   expect(await site.cmcctl('token', '--store', store, '--names', 'no name')).toMatchObject({
     code: 2,
   });
 });
 
-test('dial: both attested connect; a tampered server is refused', async () => {
+test('dial: both attested connect; a server with expired metadata is refused', async () => {
   const site = await createSite();
-  const { spawn } = await import('node:child_process');
   const client = await site.startDaemon('client');
   for (const [variant, expected] of [
     ['good', 0],
@@ -167,27 +176,18 @@ test('dial: both attested connect; a tampered server is refused', async () => {
   ] as const) {
     const server = await site.startDaemon(`server-${variant}`, variant);
     const { cert, key } = site.files.server;
-    const main = join(import.meta.dirname, '../dist/main.js');
-    const child = spawn(process.execPath, [
-      ...[main, 'listen', '--addr', '127.0.0.1:0', '--json', '--cmc-addr', server.address],
+    const { address, child } = await site.startServer(
+      ...(['listen', '--cmc-addr', server.address] as const),
       ...['--root-cas', site.files.tlsCa, '--cert', cert, '--key', key],
-    ]);
-    try {
-      const address = await new Promise<string>((resolve, reject) => {
-        child.once('exit', () => reject(new Error('listen ended')));
-        child.stderr.on('data', (text) => {
-          const found = /"address":"([^"]+)","?.*listening|listening.*"address":"([^"]+)"/.exec(
-            text,
-          );
-          if (found) resolve(found[1] ?? found[2] ?? '');
-        });
-      });
-      const flags = ['--addr', address, '--root-cas', site.files.tlsCa, '--data', 'hello'];
-      const outcome = await site.cmcctl('dial', '--cmc-addr', client.address, ...flags);
-      expect(outcome.code).toBe(expected);
-      expect(outcome.stdout.includes('Answer: hello')).toBe(expected === 0);
-    } finally {
-      child.kill();
-    }
+    );
+    const flags = ['--addr', address, '--root-cas', site.files.tlsCa, '--data', 'hello'];
+    const outcome = await site.cmcctl('dial', '--cmc-addr', client.address, ...flags, '--json');
+    expect(outcome.code).toBe(expected);
+    const { connected, answer } = parseOutput('dial', outcome.stdout);
+    expect({ connected, answer }).toStrictEqual({
+      connected: expected === 0,
+      answer: expected === 0 ? 'hello' : undefined,
+    });
+    child.kill();
   }
 });

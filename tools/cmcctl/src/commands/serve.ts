@@ -69,15 +69,17 @@ async function run(
   });
   server.on('attestationError', (error: Error) => logger.warn({ error }, 'refused a connection'));
   server.on('tlsClientError', (error: Error) => logger.warn({ error }, 'a TLS handshake failed'));
+  // Before anybody can know that it listens.
+  const stopped = new Promise<void>((resolve) => {
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
   });
   logger.info({ address: addressOf(server) }, 'listening');
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
-  });
+  await stopped;
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   for (const socket of open) socket.destroy();
   await closed;

@@ -4,6 +4,7 @@ import { type Certificate, parsePemCertificates } from '@cmc/attestationreport/x
 import { decodeUtf8 } from '@cmc/bytes';
 import { describeError, EXIT, exitCodeOf, readSettingFile, UsageError } from '@cmc/host';
 import { withDaemon, withDeadline } from '../daemon.ts';
+import { createProgress } from '../progress.ts';
 import type { CmcctlSettings } from '../settings.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -65,7 +66,9 @@ async function judgeAll(
   verifyOne: VerifyOne,
 ): Promise<readonly Verdict[]> {
   const verdicts: Verdict[] = [];
+  const progress = createProgress();
   for (const input of inputs) {
+    progress.show(`Verifying ${input.file}, ${verdicts.length + 1} of ${inputs.length}`);
     try {
       verdicts.push(toVerdict(input, await judge(input, policies, verifyOne)));
     } catch (error) {
@@ -76,6 +79,8 @@ async function judgeAll(
         status: 'unavailable',
         reasons: [`No verdict: ${describeError(error)}.`],
       });
+    } finally {
+      progress.end();
     }
   }
   return verdicts;
