@@ -18,6 +18,18 @@ export class ItemCollector {
     return Math.min(MAX_ITEM_BYTES, MAX_TOTAL_BYTES - this.#bytes);
   }
 
+  /** All of `items`, or none. @throws {CmcdError} ERR_METADATA_LIMIT */
+  addAll(items: readonly Uint8Array[]): void {
+    const [count, bytes] = [this.#items.length, this.#bytes];
+    try {
+      for (const item of items) this.add(item);
+    } catch (error) {
+      this.#items.length = count;
+      this.#bytes = bytes;
+      throw error;
+    }
+  }
+
   /** @throws {CmcdError} ERR_METADATA_LIMIT */
   add(item: Uint8Array): void {
     const room = this.room();

@@ -1,6 +1,6 @@
 import { decodeUtf8 } from '@cmc/bytes';
 import { CmcdError } from '../errors.ts';
-import { ItemCollector } from './collector.ts';
+import type { ItemCollector } from './collector.ts';
 import { type HttpResource, httpFetch } from './http-fetch.ts';
 import {
   LOCATION_TIMEOUT_MS,
@@ -24,10 +24,7 @@ const LISTING_TYPE = /^text\/html\s*;\s*charset=utf-8$/i;
 
 const ACCEPT = `${INDEX_TYPE}, */*;q=0.5`;
 
-/**
- * Adds the file at `url`, or, when that is a directory listing or an index, all files below it; none
- * when one of them cannot be had.
- */
+/** Adds the file at `url`, or, when that is a directory listing or an index, all files below it. */
 export async function fetchInto(
   collector: ItemCollector,
   url: URL,
@@ -35,9 +32,7 @@ export async function fetchInto(
 ): Promise<void> {
   const timeout = AbortSignal.timeout(options.timeoutMs ?? LOCATION_TIMEOUT_MS);
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
-  const found = new ItemCollector();
-  await visit({ collector: found, roots: options.roots, signal, requests: 0 }, url, 0);
-  for (const item of found.items) collector.add(item);
+  await visit({ collector, roots: options.roots, signal, requests: 0 }, url, 0);
 }
 
 interface Crawl {

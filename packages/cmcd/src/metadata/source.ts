@@ -1,11 +1,10 @@
 import type { WaitOptions } from '@cmc/attestationreport';
-import type { Logger } from '@cmc/bytes';
-import { silentLogger } from '@cmc/bytes';
+import { type Logger, silentLogger } from '@cmc/bytes';
 import { CmcdError } from '../errors.ts';
 import { readBlobInto } from './blob.ts';
 import { ItemCollector } from './collector.ts';
 import { readFilesInto } from './files.ts';
-import { type OfflineCache, openOfflineCache, sha256Hex } from './offline-cache.ts';
+import { openOfflineCache } from './offline-cache.ts';
 
 /** Where signed metadata comes from. */
 export interface MetadataSource {
@@ -16,7 +15,7 @@ export interface MetadataSource {
 export interface MetadataLocationsOptions {
   /** `file://path` (a file, or the files of a folder), `blob://path`, `http://…`, `https://…`. */
   readonly locations: readonly string[];
-  /** Folder with the last complete set, used when a location fails. */
+  /** Folder with the last complete set of each location, for when it fails. */
   readonly cache?: string;
   /** Certificates, PEM, that the chain of an HTTPS server has to end in. */
   readonly roots?: readonly string[];
@@ -28,30 +27,45 @@ export interface MetadataLocationsOptions {
 type Reader = (collector: ItemCollector, signal: AbortSignal | undefined) => Promise<void>;
 
 /**
- * A source that reads files, folders, block devices and servers.
+ * A source that reads files, folders, block devices and servers. A location is taken whole: when any
+ * of it cannot be had, or does not fit, it fails. Its last complete set stands in for it then, if
+ * there is a cache that has it, besides what the others have now; if not, nothing is loaded.
  * @throws {CmcdError} ERR_METADATA_LOCATION a location is of no known kind
  */
 export async function createMetadataSource(
   options: MetadataLocationsOptions,
 ): Promise<MetadataSource> {
   const logger = options.logger ?? silentLogger;
-  const readers = options.locations.map((location) => readerOf(location, options));
+  const readers = new Map(
+    options.locations.map((location) => [location, readerOf(location, options)]),
+  );
   const cache = options.cache === undefined ? undefined : await openOfflineCache(options.cache);
   return {
     load: async ({ signal } = {}) => {
       signal?.throwIfAborted();
-      const collector = new ItemCollector();
-      const failures: unknown[] = [];
-      for (const read of readers) {
-        await read(collector, signal).catch((error: unknown) => {
-          failures.push(error);
-          logger.warn({ error }, 'cannot load metadata from a location');
-        });
+      const all = new ItemCollector();
+      const sets = new Map<string, readonly Uint8Array[]>();
+      for (const [location, read] of readers) {
+        try {
+          const own = new ItemCollector();
+          await read(own, signal);
+          all.addAll(own.items);
+          sets.set(location, own.items);
+        } catch (error) {
+          signal?.throwIfAborted();
+          logger.warn({ location, error }, 'cannot load metadata from a location');
+          const cached = await cache?.read(location);
+          if (cached === undefined) throw error;
+          all.addAll(cached);
+          sets.set(location, cached);
+          logger.warn({ location, items: cached.length }, 'uses cached metadata');
+        }
       }
       signal?.throwIfAborted();
-      if (failures.length === 0) await keep(collector.items, cache, logger);
-      else await complete(collector, cache, failures[0], logger);
-      return collector.items;
+      await cache?.replace(sets).catch((error: unknown) => {
+        logger.warn({ error }, 'cannot write the metadata cache');
+      });
+      return all.items;
     },
   };
 }
@@ -75,28 +89,4 @@ function readerOf(location: string, options: MetadataLocationsOptions): Reader {
     'ERR_METADATA_LOCATION',
     `${JSON.stringify(location)}: expected file://PATH, blob://PATH, http://… or https://…`,
   );
-}
-
-async function keep(
-  items: readonly Uint8Array[],
-  cache: OfflineCache | undefined,
-  logger: Logger,
-): Promise<void> {
-  await cache?.replace(items).catch((error: unknown) => {
-    logger.warn({ error }, 'cannot write the metadata cache');
-  });
-}
-
-/** Fills up from the cache what a failed location did not give. */
-async function complete(
-  collector: ItemCollector,
-  cache: OfflineCache | undefined,
-  failure: unknown,
-  logger: Logger,
-): Promise<void> {
-  const cached = (await cache?.read()) ?? [];
-  if (cached.length === 0) throw failure;
-  const present = new Set(collector.items.map(sha256Hex));
-  for (const item of cached) if (!present.has(sha256Hex(item))) collector.add(item);
-  logger.warn({ items: cached.length }, 'uses cached metadata');
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createFakeCa } from '@cmc/testkit';
@@ -92,7 +92,7 @@ describe('cmcd that cannot start', () => {
     expect(await after.stop()).toBe(0);
   });
 
-  test('exits with 3 when a server does not give the metadata, and starts with a cache', async () => {
+  test('exits with 3 when a server does not give the metadata, and starts with what is cached of a location', async () => {
     const world = await createWorld();
     const cache = join(world.folder, 'cache');
     const metadata = ['http://127.0.0.1:1/metadata/'];
@@ -102,7 +102,8 @@ describe('cmcd that cannot start', () => {
 
     const online = await startProcess(world, { cache });
     await online.stop();
-    const offline = await startProcess(world, { metadata, cache });
+    rmSync(world.metadataFolder, { recursive: true });
+    const offline = await startProcess(world, { cache });
     const client = await offline.client('socket');
     const nonce = new Uint8Array(32);
     const { report } = await client.attest({ nonce });
