@@ -59,7 +59,7 @@ describe('explain', () => {
     const details = 'expected version 3.3.0, got 3.2.0';
     expect(explain({ ...rest, prover: {}, summary: { ...result.summary, details } })).toEqual([
       'The report is refused.',
-      'Expected version 3.3.0, got 3.2.0 (error 72).',
+      'The version is not the supported one: expected version 3.3.0, got 3.2.0 (error 72).',
     ]);
   });
 
@@ -158,9 +158,9 @@ describe('explain', () => {
     );
     expect(explain(result)).toEqual([
       'The report of host is refused.',
-      'The revocation status of Manifest rtm: the manifest is revoked; got revoked (error 86).',
+      'The revocation status of Manifest rtm: the manifest is revoked (error 86).',
       'The metadata as a whole: there is no image description (error 70).',
-      'A manifest that the image description does not name: expected one of nothing, got rtm.',
+      'The image description: it does not name manifest rtm; it names: none.',
       'The base layers of manifest x: expected one that builds on the root manifest, got y, z.',
       'The nonce of the report: expected 01, got nothing.',
     ]);
@@ -176,7 +176,7 @@ describe('explain', () => {
       'The report of host is refused.',
       'Metadata item ab is missing (error 61).',
       'The report has no evidence (error 24).',
-      'Denied (error 62).',
+      'The policy: denied (error 62).',
       'A note.',
     ]);
   });

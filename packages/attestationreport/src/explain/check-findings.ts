@@ -54,7 +54,10 @@ function withoutDetails(check: Result, place: CheckPlace): readonly Finding[] {
   const severity = severityOf(status);
   if (first === undefined && severity === 'note') return [];
   const { texts, ...values } = comparison(check);
-  const all = [...codes.map(errorCodeText), ...texts];
+  const meanings = codes.map(errorCodeText);
+  // `the manifest is revoked` needs no `got revoked`.
+  const isSaid = values.expected === undefined && meanings.join().includes(values.got ?? '');
+  const all = [...meanings, ...(isSaid ? [] : texts)];
   const text = all.length === 0 ? 'the check failed' : all.join('; ');
   return [
     toFinding({
@@ -82,13 +85,19 @@ export function lineFinding(
     toFinding({
       severity,
       path: place.path,
-      text: prefixed(place, text),
+      text: prefixed(place, code === undefined ? text : withMeaning(code, text)),
       ...(code === undefined
         ? { id: severity === 'note' ? 'remark' : place.fallback, ...known }
         : { id: reasonOfCode(code, place.area, text), codes: [code] }),
       ...(values.got === undefined && values.expected === undefined ? valuesIn(text) : values),
     }),
   ];
+}
+
+/** A line that tells values, or where bytes are wrong, does not say of what. */
+function withMeaning(code: number, text: string): string {
+  const isBare = text.startsWith('expected ') || /^\S+@0x[0-9a-f]+: /.test(text);
+  return isBare ? `${errorCodeText(code)}: ${text}` : text;
 }
 
 function prefixed({ what }: CheckPlace, text: string): string {

@@ -67,7 +67,7 @@ const REASONS_OF_CODES: Readonly<Record<ErrorCodeName, ReasonId>> = {
   VerifyCertChain: 'signer-untrusted',
   VerifyPCKChain: 'intel-chain',
   VerifyMetadata: 'metadata-incomplete',
-  VerifyPolicies: 'policy-failed',
+  VerifyPolicies: 'policy-denied',
   VerifyQEIdentityErr: 'intel-qe-identity',
   VerifySignature: 'signature-invalid',
   VerifyTCBChain: 'intel-chain',
@@ -119,11 +119,17 @@ const EXCEPTIONS: Readonly<Record<Area, Readonly<Partial<Record<ErrorCodeName, R
   },
 };
 
-/** What a policy says no with; whatever else it says is that it did not run to its end. */
-const POLICY_DENIALS: ReadonlySet<string> = new Set([
-  'its completion value is false',
-  'the policy overwrote the result with a failure',
-]);
+/** How the policy engine begins when a script did not come to a verdict. */
+const POLICY_FAILURES: readonly string[] = [
+  'it ',
+  'its completion value is of type',
+  'the policy ',
+  'the sandbox ',
+  'the attestation result has ',
+  'too many policies ',
+];
+/** Verdicts, and so no failures, that begin like one. */
+const POLICY_DENIAL = 'the policy overwrote the result with a failure';
 const POLICY_WARNING = 'the policy overwrote the result with a warning';
 
 /** The reason behind a code; `text` is the line of the result's details for it. */
@@ -131,7 +137,10 @@ export function reasonOfCode(code: number, area: Area, text = ''): ReasonId {
   switch (code) {
     case ErrorCode.VerifyPolicies:
       if (text === POLICY_WARNING) return 'policy-overwrote';
-      return POLICY_DENIALS.has(text) ? 'policy-denied' : 'policy-failed';
+      if (text === POLICY_DENIAL) return 'policy-denied';
+      return POLICY_FAILURES.some((start) => text.startsWith(start))
+        ? 'policy-failed'
+        : 'policy-denied';
     case ErrorCode.VerifyMeasurement:
       return text.startsWith('no collateral') ? 'collateral-missing' : 'measurement-unverified';
     case ErrorCode.VerifyCertChain:

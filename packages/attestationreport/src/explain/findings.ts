@@ -64,7 +64,9 @@ function summaryFindings(
     .flatMap((line) => {
       // What has no code refuses nothing here.
       const isRemark = line.code === undefined && summary.status === 'fail';
-      return lineFinding({ status: isRemark ? '' : summary.status }, line, place);
+      const isPolicy = line.code === ErrorCode.VerifyPolicies && !/^the policy /.test(line.text);
+      const what = isPolicy ? 'The policy' : '';
+      return lineFinding({ status: isRemark ? '' : summary.status }, line, { ...place, what });
     });
 }
 

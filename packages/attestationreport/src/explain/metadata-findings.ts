@@ -124,12 +124,13 @@ function compatibilityFindings({ compatibilityResult }: MetadataSummary): readon
           area: 'metadata',
           fallback: 'manifest-missing',
         })),
-    ...each(descriptionMatch, 'descriptionMatch', () => ({
-      what: 'A manifest that the image description names',
-      fallback: 'manifest-missing',
+    ...each(descriptionMatch?.map(missing), 'descriptionMatch', ({ details }) => ({
+      what: 'The image description',
+      // Only a check of the rules has details of its own.
+      fallback: details?.startsWith(NAMES) ? 'manifest-missing' : 'metadata-duplicate',
     })),
-    ...each(manifestMatch, 'manifestMatch', () => ({
-      what: 'A manifest that the image description does not name',
+    ...each(manifestMatch?.map(notNamed), 'manifestMatch', () => ({
+      what: 'The image description',
       fallback: 'manifest-not-described',
     })),
     ...each(manifestCompatibility?.map(onlyFailure), 'manifestCompatibility', ({ got = '' }) => ({
@@ -137,6 +138,23 @@ function compatibilityFindings({ compatibilityResult }: MetadataSummary): readon
       fallback: 'base-layer-mismatch',
     })),
   ];
+}
+
+const NAMES = 'it names manifest ';
+
+function missing(check: Result): Result {
+  if (check.status !== 'fail' || check.details !== undefined) return check;
+  const { got = '', expectedOneOf = [] } = check;
+  // The order of manifests is that of their digests.
+  const others = expectedOneOf.toSorted().join(', ') || 'none';
+  return { ...check, details: `${NAMES}${got}, but the manifests of the report are: ${others}` };
+}
+
+function notNamed(check: Result): Result {
+  if (check.status !== 'fail') return check;
+  const { got = '', expectedOneOf = [] } = check;
+  const named = expectedOneOf.toSorted().join(', ') || 'none';
+  return { ...check, details: `it does not name manifest ${got}; it names: ${named}` };
 }
 
 function onlyFailure(check: Result): Result {

@@ -176,6 +176,19 @@ describe('findings', () => {
     expect(at('2026-04-28T00:00:00Z', ErrorCode.Expired)).toBe('metadata-expired');
   });
 
+  test('tells policies that deny from policies that fail', () => {
+    const idOf = (text: string): string | undefined =>
+      findings({ ...good, summary: failedWith(ErrorCode.VerifyPolicies, text) })[0]?.id;
+    expect(idOf('its completion value is false')).toBe('policy-denied');
+    expect(idOf('not on Sundays')).toBe('policy-denied');
+    expect(idOf('the policy overwrote the result with a failure')).toBe('policy-denied');
+    expect(idOf('it threw TypeError: x')).toBe('policy-failed');
+    expect(idOf('its completion value is of type number, expected a boolean')).toBe(
+      'policy-failed',
+    );
+    expect(idOf('the sandbox failed: x')).toBe('policy-failed');
+  });
+
   test('always has an error for a result that refuses', () => {
     for (const summary of [fail, { status: '' }, { status: 'SUCCESS' }]) {
       expect(findings({ ...good, summary })).toMatchObject([

@@ -158,7 +158,9 @@ describe('which metadata counts', () => {
     const digests = Array.from({ length: MAX_METADATA_ITEMS + 1 }, (_, i) => `${i}`);
     const many = encodeReport({ ...report, context: { ...report.context, digests } }, 'json');
     const { result } = await refuse(many);
-    expect(explain(result)[1]).toBe('Expected at most 256 metadata items, got 257 (error 61).');
+    expect(explain(result)[1]).toBe(
+      'The signed metadata does not verify: expected at most 256 metadata items, got 257 (error 61).',
+    );
   });
 
   test('R33 looks at a few bad items only, however many there are', async () => {

@@ -82,7 +82,8 @@ export const METADATA_REASONS: Readonly<Record<MetadataReasonId, Reason>> = Obje
   'metadata-duplicate': {
     severity: 'error',
     title: 'there are two items where one may be',
-    meaning: 'Two manifests have one name, or there are two descriptions of the image or company.',
+    meaning:
+      'Two manifests have one name, two descriptions of one manifest have rules, or there are two descriptions of the image or company.',
     causes: ['an old file was left next to the new one'],
     remedy: 'Remove the one that is not meant from the metadata of the prover.',
   },
