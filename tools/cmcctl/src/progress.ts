@@ -1,4 +1,4 @@
-import { printable } from './inspect/text.ts';
+import { printable } from '@cmc/attestationreport';
 
 /** Tells people at a terminal how far long work is. */
 export interface Progress {

@@ -4,6 +4,7 @@ import { vectorsDir } from '@cmc/testkit';
 import { describe, expect, test } from 'vitest';
 import { inspectEventlog } from '../src/inspect/eventlog.ts';
 import { inspectIma } from '../src/inspect/ima.ts';
+import { parseOutput } from './outputs.ts';
 
 interface Vector {
   readonly id: string;
@@ -41,6 +42,7 @@ describe('inspect eventlog', () => {
     async ({ file, expected, files }) => {
       const { exitCode, outcome } = await inspectEventlog(readVector('eventlog', file));
       expect(exitCode).toBe(0);
+      parseOutput('inspect-eventlog', JSON.stringify(outcome));
       expect(outcome).toMatchObject({ registers: expected.pcrs });
       if (files?.events === undefined) return;
       const events: readonly EventFacts[] = readJson('eventlog', files.events);
@@ -71,8 +73,9 @@ describe('inspect ima', () => {
       const sum = (kind: string): number =>
         templates.reduce((total, name) => total + (templateHash[`${name}:${kind}`] ?? 0), 0);
       expect(exitCode).toBe(0);
-      expect(outcome).toMatchObject({ entries, violations: sum('violation') });
-      expect(Object.keys((outcome as { templates: object }).templates)).toEqual(templates);
+      const output = parseOutput('inspect-ima', JSON.stringify(outcome));
+      expect(output).toMatchObject({ entries, violations: sum('violation') });
+      expect(Object.keys(output.templates)).toEqual(templates);
       // The vectors extend the logged digests, even those that are not of the data.
       if (sum('mismatch') === 0) expect(outcome).toMatchObject({ registers: expected.replay });
       else

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { vectorsDir } from '@cmc/testkit';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createProgram } from '../src/program.ts';
+import { parseOutput } from './outputs.ts';
 
 const vector = (path: string): string => join(vectorsDir(), path);
 const amd = ['trust-anchors/amd/milan/ask.pem', 'trust-anchors/amd/milan/ark.pem'].map(vector);
@@ -28,10 +29,10 @@ describe('cmcctl inspect snp', () => {
 
   test('accepts a genuine report with its certificates', async () => {
     const { code, out } = await inspect(report, '--certs', certs, ...at, '--json');
-    const { verdict, checks, report: fields } = JSON.parse(out);
+    const { verdict, checks, report: fields } = parseOutput('inspect-snp', out);
     expect({ code, verdict }).toEqual({ code: 0, verdict: 'accept' });
     expect(checks.length).toBeGreaterThan(8);
-    expect(checks.every(({ pass }: { pass: boolean }) => pass)).toBe(true);
+    expect(checks.every(({ pass }) => pass)).toBe(true);
     expect(fields).toMatchObject({ version: 3, reportedTcb: { bl: 4, snp: 24, ucode: 219 } });
   });
 
@@ -46,12 +47,15 @@ describe('cmcctl inspect snp', () => {
 
   test('only reads a report without certificates', async () => {
     const { code, out } = await inspect(report, '--json');
-    expect({ code, verdict: JSON.parse(out).verdict }).toEqual({ code: 0, verdict: 'parse-only' });
+    expect({ code, verdict: parseOutput('inspect-snp', out).verdict }).toEqual({
+      code: 0,
+      verdict: 'parse-only',
+    });
   });
 
   test('refuses what is no report', async () => {
     const { code, out } = await inspect(vector('snp/milan-v2-lit-793-bytes/report.bin'), '--json');
     expect(code).toBe(1);
-    expect(JSON.parse(out)).toMatchObject({ report: null, verdict: 'reject' });
+    expect(parseOutput('inspect-snp', out)).toMatchObject({ report: null, verdict: 'reject' });
   });
 });

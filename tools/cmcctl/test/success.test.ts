@@ -159,6 +159,20 @@ test('a daemon that is lost between two reports: the first verdict stands, exit 
   expect(code).toBe(3);
 });
 
+test('explain, diff and doctor print what their schemas say', async () => {
+  const site = await createSite();
+  const { address } = await site.startDaemon('prover', 'extraComponent');
+  const files = ['--cmc-addr', address, '--nonce', 'n'];
+  for (const name of ['r1', 'r2']) await site.cmcctl('generate', ...files, '--report', name);
+  const explained = await site.cmcctl('explain', 'r2', ...files, '--json');
+  expect(explained.code).toBe(1);
+  expect(parseOutput('explain', explained.stdout).findings.length).toBeGreaterThan(0);
+  const compared = await site.cmcctl('diff', 'r1', 'r2', '--json');
+  expect(parseOutput('diff', compared.stdout).kind).toBe('reports');
+  const examined = await site.cmcctl('doctor', '--cmc-addr', address, '--json');
+  expect(parseOutput('doctor', examined.stdout).checks.length).toBeGreaterThan(3);
+});
+
 describe('publishing', () => {
   async function collector(status = 200) {
     const bodies: { readonly path: string; readonly body: string; readonly auth?: string }[] = [];

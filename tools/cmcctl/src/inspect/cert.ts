@@ -1,3 +1,4 @@
+import { printable } from '@cmc/attestationreport';
 import { encodeStruct, x509CertExtractedSchema } from '@cmc/attestationreport/codec';
 import {
   type Certificate,
@@ -12,7 +13,6 @@ import { EXIT, readSettingFile } from '@cmc/host';
 import type { CmcctlSettings } from '../settings.ts';
 import { archiveTime } from '../time.ts';
 import type { Inspection } from './index.ts';
-import { printable } from './text.ts';
 
 interface Check {
   readonly id: 'validity' | 'chain';

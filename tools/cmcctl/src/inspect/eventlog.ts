@@ -1,3 +1,4 @@
+import { printable } from '@cmc/attestationreport';
 import { CmcError, toHex } from '@cmc/bytes';
 import {
   digestMatchesData,
@@ -12,7 +13,6 @@ import {
 import { EXIT } from '@cmc/host';
 import { bankKey, registersOf } from './bank.ts';
 import type { Inspection } from './index.ts';
-import { printable } from './text.ts';
 
 const BANKS: readonly HashName[] = ['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512'];
 

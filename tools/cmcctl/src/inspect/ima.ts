@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
+import { printable } from '@cmc/attestationreport';
 import { decodeUtf8 } from '@cmc/bytes';
 import { EXIT } from '@cmc/host';
 import { type HashName, ImaReplay, type ImaState, imaAsciiToBinary } from '@cmc/ima';
 import { createProgress, type Progress } from '../progress.ts';
 import { bankKey, registersOf } from './bank.ts';
 import type { Inspection } from './index.ts';
-import { printable } from './text.ts';
 
 const BANKS: readonly HashName[] = ['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512'];
 /** Hex digits of a template digest in a text list. */

@@ -1,4 +1,5 @@
 import { createPublicKey } from 'node:crypto';
+import { printable } from '@cmc/attestationreport';
 import {
   type Certificate,
   parseCertificate,
@@ -13,7 +14,6 @@ import { archiveTime } from '../time.ts';
 import { bankKey } from './bank.ts';
 import type { Inspection } from './index.ts';
 import { readPcrs } from './pcrs.ts';
-import { printable } from './text.ts';
 
 interface Check {
   readonly id: string;

@@ -1,9 +1,9 @@
+import { printable } from '@cmc/attestationreport';
 import { decodeReport, decodeStruct, metadataSchema } from '@cmc/attestationreport/codec';
 import { extractPayload } from '@cmc/attestationreport/sign';
 import { CmcError, toHex } from '@cmc/bytes';
 import { EXIT } from '@cmc/host';
 import type { Inspection } from './index.ts';
-import { printable } from './text.ts';
 
 /** A report as it says of itself; nothing in it is verified. */
 export async function inspectReport(bytes: Uint8Array): Promise<Inspection> {

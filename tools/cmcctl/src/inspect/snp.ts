@@ -1,3 +1,4 @@
+import { printable } from '@cmc/attestationreport';
 import { inspectSnpReport } from '@cmc/attestationreport/snp';
 import {
   type Certificate,
@@ -9,7 +10,6 @@ import { EXIT, readSettingFile } from '@cmc/host';
 import type { CmcctlSettings } from '../settings.ts';
 import { archiveTime } from '../time.ts';
 import type { Inspection } from './index.ts';
-import { printable } from './text.ts';
 
 /** An AMD SEV-SNP attestation report, and with certificates whether a chip of AMD's made it. */
 export async function inspectSnp(bytes: Uint8Array, settings: CmcctlSettings): Promise<Inspection> {
