@@ -48,9 +48,9 @@ export async function pemChain(product: string, authority: 'ask' | 'asvk'): Prom
   return `${issuer}${root}`;
 }
 
-/** Stands in for the service, with genuine certificates at the paths given. */
+/** Stands in for the service: genuine chains, and other things at their paths, or one at all others. */
 export async function startKds(
-  resources: Readonly<Record<string, string | Uint8Array>> = {},
+  resources: Readonly<Record<string, string | Uint8Array>> | Uint8Array = {},
 ): Promise<KdsServer> {
   const ca = createFakeCa();
   const own = await ca.issue({ ipAddresses: ['127.0.0.1'], extendedKeyUsage: ['serverAuth'] });
@@ -68,7 +68,8 @@ export async function startKds(
       requests.push(path);
       if (special !== undefined) special(request, response);
       else {
-        const found = resources[path] ?? chains.get(path);
+        const own = resources instanceof Uint8Array ? resources : resources[path];
+        const found = chains.get(path) ?? own;
         if (found === undefined) response.writeHead(404).end();
         else response.end(found);
       }

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createKdsClient, type KdsResponse } from '@cmc/amd-kds';
-import { vectorsDir } from '@cmc/testkit';
+import { type Certificate, parseCertificate } from '@cmc/attestationreport/x509';
+import { createFakeCa, createFakeKeySync, encodeFakeCrl, vectorsDir } from '@cmc/testkit';
 import { expect, test } from 'vitest';
 import { createAmdService } from '../../../src/services/index.ts';
 import { ask } from '../request.ts';
@@ -17,11 +18,33 @@ const REPORT = await read('snp/milan-v2-virtee/report.bin');
 const CHIP = Buffer.from(REPORT.subarray(0x1a0, 0x1e0)).toString('hex');
 const TARGET = `/vcek/v1/Milan/${CHIP}?blSPL=3&teeSPL=0&snpSPL=8&ucodeSPL=115`;
 
-async function service(answer: (path: string) => KdsResponse) {
+/** Authorities like AMD's for Milan, and a list of the root. */
+async function createFakeAmd() {
+  const made = {
+    key: createFakeKeySync('RSA4096'),
+    signature: 'PSS-SHA-384',
+    notBefore: new Date('2026-01-01T00:00:00Z'),
+    notAfter: new Date('2027-01-01T00:00:00Z'),
+  } as const;
+  const ark = createFakeCa({ commonName: 'ARK-Milan', ...made });
+  const ask = await ark.issueCa({ commonName: 'SEV-Milan', ...made });
+  const { key, signature } = made;
+  const list = encodeFakeCrl({
+    issuer: { commonName: 'ARK-Milan' },
+    key,
+    signature,
+    thisUpdate: new Date('2026-01-14T00:00:00Z'),
+    nextUpdate: new Date('2026-02-14T00:00:00Z'),
+  });
+  return { root: parseCertificate(ark.certificate), chain: `${ask.pem}${ark.pem}`, list };
+}
+
+async function service(answer: (path: string) => KdsResponse, roots?: readonly Certificate[]) {
   const asked: string[] = [];
   const kds = await createKdsClient({
     now: () => new Date('2026-01-15T00:00:00Z'),
     backoffMs: 1,
+    ...(roots === undefined ? {} : { roots }),
     fetch: async (url) => {
       asked.push(url.pathname);
       return answer(url.pathname);
@@ -92,4 +115,39 @@ test('says 404 when AMD has no such certificate', async () => {
     path.endsWith('cert_chain') ? good(path) : { status: 404, body: new Uint8Array() },
   );
   expect((await get(TARGET)).status).toBe(404);
+});
+
+test('gives the revocation list of the root as AMD does, and says 502 to one of others', async () => {
+  const { root, chain, list } = await createFakeAmd();
+  let body = list;
+  const { get } = await service(
+    (path) => ({
+      status: 200,
+      body: path.endsWith('cert_chain') ? new TextEncoder().encode(chain) : body,
+    }),
+    [root],
+  );
+  expect(await get('/vcek/v1/Milan/crl')).toMatchObject({
+    status: 200,
+    headers: { 'content-type': 'application/pkix-crl' },
+    body: list,
+  });
+  const other = await service((path) =>
+    path.endsWith('cert_chain') ? good(path) : { status: 200, body: list },
+  );
+  expect((await other.get('/vcek/v1/Milan/crl')).status).toBe(502);
+  body = new Uint8Array();
+  expect(await get('/vcek/v1/Milan/crl')).toMatchObject({ status: 200, body: list });
+  expect((await get('/vcek/v1/Milan/crl/x')).status).toBe(400);
+  expect((await get('/vcek/v1/Rome/crl')).status).toBe(400);
+});
+
+test('says 503 when AMD does not give a revocation list', async () => {
+  const { get } = await service((path) =>
+    path.endsWith('cert_chain') ? good(path) : { status: 503, body: new Uint8Array() },
+  );
+  expect(await get('/vcek/v1/Milan/crl')).toMatchObject({
+    status: 503,
+    headers: { 'retry-after': expect.stringMatching(/^\d+$/) },
+  });
 });
