@@ -1,7 +1,8 @@
 import { toBase64 } from '@cmc/bytes';
 import { attestEnrollRequest, NONCE_HEADER } from '@cmc/est';
 import { createFakeCa } from '@cmc/testkit';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { startServer } from '../../src/server/start-server.ts';
 import {
   type Answer,
   auditActions,
@@ -203,6 +204,28 @@ test('R47 a certificate that was given for an attestation is not renewed without
   const client = server.client({ clientCertificate });
   await expect(client.simpleReenroll(csr)).rejects.toMatchObject({ status: 403 });
   await expect(client.simpleEnroll(csr)).rejects.toMatchObject({ status: 403 });
+});
+
+test('R47 two servers on one database take a nonce of the other, and only one of them takes it', async () => {
+  const server = await startTestServer({ config: OPEN });
+  const second = await startServer(server.config);
+  onTestFinished(async () => await second.close({ graceMs: 0 }));
+  const serverNonce = await nonceOf(server);
+  const keys = [await createKey(), await createKey()];
+  const requests = await Promise.all(
+    keys.map(async ({ signer }) => ({
+      csr: await csrFor(signer),
+      report: await server.report(signer.publicKey, { serverNonce }),
+    })),
+  );
+  const urls = [server.url, `https://${second.address}`];
+  const outcomes = await Promise.allSettled(
+    requests.map(async (each, i) =>
+      server.client({ url: urls[i] ?? '' }).attestEnroll(each, { serverNonce }),
+    ),
+  );
+  expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  expect(await server.store.listCertificates({ limit: 9, now: new Date() })).toHaveLength(1);
 });
 
 test('R36 a manifest that cannot be revoked is refused where that is demanded', async () => {
