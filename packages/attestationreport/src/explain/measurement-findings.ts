@@ -7,6 +7,8 @@ import { findNearest } from './nearest.ts';
 import type { ReasonId } from './reason.ts';
 import { snpFindings } from './snp-findings.ts';
 
+/** More events of one kind are only counted: the prover decides how many there are. */
+const MAX_ARTIFACTS = 1000;
 /** Register that the Linux kernel measures files into. */
 const IMA_REGISTER = 10;
 
@@ -80,13 +82,33 @@ function artifactFindings(
   // The one measurement of an SNP guest is told together with what it should have been.
   const alone = place.kind === 'SNP' && unknown.length > 0;
   return [
-    ...unknown.map(({ artifact, path }) =>
-      unknownFinding(artifact, nearest(artifact), { ...place, path }),
-    ),
+    ...unknown
+      .slice(0, MAX_ARTIFACTS)
+      .map(({ artifact, path }) => unknownFinding(artifact, nearest(artifact), { ...place, path })),
+    ...moreFindings(unknown, 'were measured but match no reference value', reasonOfUnknown, place),
     ...(alone
       ? []
-      : missing.map(({ artifact, path }) => missingFinding(artifact, { ...place, path }))),
+      : [
+          ...missing
+            .slice(0, MAX_ARTIFACTS)
+            .map(({ artifact, path }) => missingFinding(artifact, { ...place, path })),
+          ...moreFindings(missing, 'are required but were not measured', reasonOfMissing, place),
+        ]),
   ];
+}
+
+/** One finding for all that are too many to tell. */
+function moreFindings(
+  failed: readonly { readonly artifact: DigestResult }[],
+  what: string,
+  reasonOf: (kind: string, artifact: DigestResult) => ReasonId,
+  place: ArtifactsPlace,
+): readonly Finding[] {
+  const [first, ...others] = failed.slice(MAX_ARTIFACTS);
+  if (first === undefined) return [];
+  const text = `${place.what}: ${others.length + 1} more ${what}`;
+  const id = reasonOf(place.kind, first.artifact);
+  return [toFinding({ id, severity: 'error', path: `${place.path}.artifacts`, text })];
 }
 
 function unknownFinding(

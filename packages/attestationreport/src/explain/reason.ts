@@ -24,6 +24,9 @@ export interface Reason {
   readonly remedy: string;
 }
 
+// To add one: an entry in reasons/; what leads to it in code-reasons.ts (an error code), in notes.ts
+// (a line of details without code) or in one of the *-findings.ts (a member of the result); a result
+// that has it in test/explain/catalogue.test.ts, which writes docs/reasons.md when run with -u.
 /** Stable name of a reason: it keeps its meaning for ever. */
 export type ReasonId =
   | ReportReasonId

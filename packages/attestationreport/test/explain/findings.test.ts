@@ -207,7 +207,7 @@ describe('findings', () => {
     expect(text).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|\\u/u);
   });
 
-  test('takes time in proportion to the number of events', () => {
+  test('counts what is too much to tell, and so takes little time for it', () => {
     const artifacts = Array.from({ length: 200_000 }, (_, i) => ({
       success: false,
       launched: i % 2 === 0,
@@ -216,7 +216,14 @@ describe('findings', () => {
       digest: fromHex('ab'),
     }));
     const start = performance.now();
-    expect(findings(measured({ type: 'TPM Result', artifacts }))).toHaveLength(200_000);
-    expect(performance.now() - start).toBeLessThan(3000);
+    const found = findings(measured({ type: 'TPM Result', artifacts }));
+    expect(performance.now() - start).toBeLessThan(2000);
+    expect(found).toHaveLength(2002);
+    expect(found[1000]).toMatchObject({
+      id: 'ima-file-unknown',
+      path: 'measurements[0].artifacts',
+      text: 'TPM measurement: 99000 more were measured but match no reference value.',
+    });
+    expect(found[2001]?.id).toBe('ima-file-missing');
   });
 });
