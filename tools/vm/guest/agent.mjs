@@ -1,6 +1,7 @@
 // What the host talks to, as the first process of the guest: files, programs, and functions of
 // modules. Only the host reaches it, over a forwarded port.
 import { execFile } from 'node:child_process';
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { buffer } from 'node:stream/consumers';
@@ -53,7 +54,8 @@ async function readWhole(path) {
 
 /** Files of the kernel are there, and are neither made nor cut off. */
 async function writeOnce(path, body, mode) {
-  const file = await open(path, mode === undefined ? 'r+' : 'w', Number.parseInt(mode ?? '0', 8));
+  const flags = mode === undefined ? constants.O_WRONLY : 'w';
+  const file = await open(path, flags, Number.parseInt(mode ?? '0', 8));
   try {
     await file.write(body);
   } finally {
