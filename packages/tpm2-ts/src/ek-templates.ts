@@ -10,6 +10,10 @@ export interface EkTemplate {
   readonly publicArea: TpmtRsaPublic | TpmtEccPublic;
   /** NV index of the certificate. */
   readonly certificateIndex: number;
+  /** NV index of a template of the manufacturer, which goes before this one. */
+  readonly templateIndex: number;
+  /** NV index of what makes the key differ; low range only. */
+  readonly nonceIndex?: number;
   /** Where the PC Client platform keeps the key, if it does. */
   readonly persistentHandle: number;
 }
@@ -108,9 +112,8 @@ function rsa(
   const unique = new Uint8Array(common.range === 'low' ? keyBits / 8 : 0);
   return {
     id,
-    range: common.range,
+    ...indicesOf(common.range, certificateIndex),
     publicArea: { type: 'RSA', ...common.area, keyBits, exponent: 0, unique },
-    certificateIndex,
     persistentHandle,
   };
 }
@@ -127,11 +130,25 @@ function ecc(
   const zeros = new Uint8Array(common.range === 'low' ? 32 : 0);
   return {
     id,
-    range: common.range,
+    ...indicesOf(common.range, certificateIndex),
     publicArea: { type: 'ECC', ...common.area, curve, unique: { x: zeros, y: zeros } },
-    certificateIndex,
     persistentHandle,
   };
+}
+
+/** NV indices of a template follow that of its certificate. */
+function indicesOf(
+  range: 'low' | 'high',
+  certificateIndex: number,
+): Pick<EkTemplate, 'range' | 'certificateIndex' | 'templateIndex' | 'nonceIndex'> {
+  return range === 'low'
+    ? {
+        range,
+        certificateIndex,
+        nonceIndex: certificateIndex + 1,
+        templateIndex: certificateIndex + 2,
+      }
+    : { range, certificateIndex, templateIndex: certificateIndex + 1 };
 }
 
 function commonOf(

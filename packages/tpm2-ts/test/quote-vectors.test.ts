@@ -16,7 +16,9 @@ const FAILED_CHECK: Readonly<Record<string, string>> = {
 const CHAIN_ONLY = 'AK certificate does not chain to the CA';
 
 describe.each(readCases('tpm-quote'))('$id', ({ file, files = {}, expected, facts }) => {
-  const key = { spki: spkiOfPem(readText('tpm-quote', (files['ak'] ?? files['akCert']) as string)) };
+  const key = {
+    spki: spkiOfPem(readText('tpm-quote', (files['ak'] ?? files['akCert']) as string)),
+  };
   const attest = readVector('tpm-quote', file);
   const signature = readVector('tpm-quote', files['signature'] as string);
   const banks = Object.keys(facts.attest.pcrSelection ?? { sha256: [] }).map(

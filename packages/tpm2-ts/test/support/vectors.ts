@@ -54,7 +54,9 @@ export function readPcrs(...path: readonly string[]): PcrValues {
   return pcrsOf(JSON.parse(readText(...path)));
 }
 
-export function pcrsOf(file: Readonly<Record<string, Readonly<Record<string, string>>>>): PcrValues {
+export function pcrsOf(
+  file: Readonly<Record<string, Readonly<Record<string, string>>>>,
+): PcrValues {
   return new Map(
     Object.entries(file).map(([bank, values]) => [
       BANKS[bank] as HashName,
