@@ -1,4 +1,4 @@
-import { addSettingFlags, packageVersion, settingsOf } from '@cmc/host';
+import { addSettingFlags, packageVersion, settingsOf, UsageError } from '@cmc/host';
 import { Command } from 'commander';
 import { type ProvserverConfig, provserverConfigSchema } from '../config/schema.ts';
 import { openStore } from '../store/open-store.ts';
@@ -75,7 +75,11 @@ export function createProgram(write: Output = (text) => process.stdout.write(tex
   const server = program
     .command('serve', { isDefault: true })
     .description('serve EST, and what else the settings say, until a signal stops it');
+  // What is no command would be an argument of the one that needs not be named.
+  server.allowExcessArguments();
   addSettingFlags(server, provserverConfigSchema).action(async () => {
+    const [unknown] = server.args;
+    if (unknown !== undefined) throw new UsageError(`"${unknown}" is no command: see --help`);
     const { serve } = await import('./serve.ts');
     await serve(await settingsOf(server, provserverConfigSchema));
   });

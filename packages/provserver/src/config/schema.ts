@@ -36,6 +36,7 @@ export interface ProvserverConfig extends PublishSettings {
   readonly logFile?: string;
 }
 
+const url = v.pipe(text, v.url('expected a URL'));
 const files = v.pipe(v.array(text), v.minLength(1, 'expected at least one file'));
 
 const methods = v.exactOptional(
@@ -67,7 +68,7 @@ export const provserverConfigSchema: v.StrictObjectSchema<
   ),
   rootCas: required<readonly string[]>(
     files,
-    'Files (PEM) with the CA certificates that metadata and client certificates must chain to',
+    'Files (PEM) with the CA certificates that metadata must chain to',
   ),
   database: required(
     text,
@@ -112,9 +113,9 @@ export const provserverConfigSchema: v.StrictObjectSchema<
     v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(825)),
     'Days that certificates are valid. Default 180',
   ),
-  crlUrl: setting(text, 'Where devices find the revocation list; written into every certificate'),
+  crlUrl: setting(url, 'Where devices find the revocation list; written into every certificate'),
   httpFolder: setting(text, 'Folder with signed metadata to serve under its own name'),
-  omspUrl: setting(text, 'URL of the revocation service of this server, as manifests name it'),
+  omspUrl: setting(url, 'URL of the revocation service of this server, as manifests name it'),
   omspFolder: setting(text, 'Folder with the revocation status of manifests'),
   omspKey: setting(text, 'File with the private key that signs revocation statements'),
   omspCaChain: setting<readonly string[]>(

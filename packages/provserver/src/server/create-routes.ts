@@ -131,8 +131,7 @@ function omspSettings(
 ): Required<Pick<ProvserverConfig, OmspKeys>> | undefined {
   const { omspUrl, omspFolder, omspKey, omspCaChain } = config;
   if (omspUrl && omspFolder && omspKey && omspCaChain) {
-    if (URL.canParse(omspUrl)) return { omspUrl, omspFolder, omspKey, omspCaChain };
-    throw new ConfigError('ERR_CONFIG_VALUE', `omspUrl: expected a URL, got "${omspUrl}"`);
+    return { omspUrl, omspFolder, omspKey, omspCaChain };
   }
   if (omspUrl ?? omspFolder ?? omspKey ?? omspCaChain) {
     const needed = 'omspUrl, omspFolder, omspKey and omspCaChain';

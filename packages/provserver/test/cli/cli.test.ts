@@ -208,3 +208,21 @@ test('audit --verify exits with 1 when an entry was removed', async () => {
   await database.destroy();
   expect(await run(...verify)).toMatchObject({ code: 1, out: expect.stringContaining('entry 1') });
 });
+
+test('serves without a command, and says what is no command', async () => {
+  const nothing = await run();
+  expect(nothing).toMatchObject({ code: 2, out: '' });
+  expect(nothing.error).toContain('estCaKey');
+  const wrong = await run('tokn');
+  expect(wrong.code).toBe(2);
+  expect(wrong.error).toContain('"tokn" is no command');
+});
+
+test('init writes the names that devices may have, and refuses what is no name', async () => {
+  const dir = join(temporaryFolder(), 'prov');
+  const wrong = await run('init', '--dir', dir, '--allow-names', 'a.example,b/c');
+  expect(wrong.code).toBe(2);
+  const { out } = await run('init', '--dir', dir, '--allow-names', '*.example,{prover}');
+  const { allowedNames } = JSON.parse(readFileSync(out.trim(), 'utf8'));
+  expect(allowedNames).toEqual(['*.example', '{prover}']);
+});
