@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { explanationPage } from '../src/explain/html/page.ts';
+import { createWorld, FAULTS } from './faults.ts';
 import { largeResult } from './large-result.ts';
 
 const MAX_BYTES = 300_000;
@@ -42,7 +43,7 @@ const FOREIGN_SCRIPT = `(() => {
 })()`;
 
 /** The page as a person has it who was sent the file: without network. */
-async function open(): Promise<{ readonly page: Page; readonly problems: string[] }> {
+async function open(path = file): Promise<{ readonly page: Page; readonly problems: string[] }> {
   const context = await browser.newContext({ offline: true });
   onTestFinished(() => context.close());
   const page = await context.newPage();
@@ -58,7 +59,7 @@ async function open(): Promise<{ readonly page: Page; readonly problems: string[
   page.on('request', (request) => {
     if (!request.url().startsWith('file:')) problems.push(`request ${request.url()}`);
   });
-  await page.goto(pathToFileURL(file).href);
+  await page.goto(pathToFileURL(path).href);
   await page.waitForFunction("document.getElementById('count').textContent !== ''");
   return { page, problems };
 }
@@ -132,3 +133,18 @@ describe('the page of a report with 10,000 events', () => {
     expect(ran).toBe(false);
   });
 });
+
+test('the page of a refused SEV-SNP guest shows TCB, certificate chains and times', async () => {
+  const fault = FAULTS.find(({ id }) => id === 'snp-tcb');
+  if (fault === undefined) throw new Error('there is no such fault');
+  const path = join(folder, 'snp.html');
+  writeFileSync(path, explanationPage(await fault.make(await createWorld())));
+  const { page, problems } = await open(path);
+  await page.screenshot({ path: join(folder, 'snp.png'), fullPage: true });
+  expect(problems).toEqual([]);
+  expect(await page.locator('.findings h3').first().textContent()).toContain('snp-tcb');
+  const row = page.locator('#platform tr.bad');
+  expect(await row.textContent()).toMatch(/TCB bl\s*at least 5\s*4\s*differs/);
+  expect(await page.locator('#certificates ol.chain li').count()).toBeGreaterThan(1);
+  expect(await page.locator('#timeline tbody tr').count()).toBeGreaterThan(3);
+}, 60_000);

@@ -1,7 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { serveSocket } from '@cmc/api/socket-server';
 import type { CmcAddress } from '@cmc/attested-tls';
@@ -38,6 +38,8 @@ export interface Site {
   /** Attests with the software driver, records events, and certifies TLS keys under the TLS CA. */
   startDaemon(name: string, variant?: PartyVariant): Promise<Daemon>;
   cmcctl(...args: readonly string[]): Promise<ProgramEnd>;
+  /** A program in the folder of the site that has `cmcctl`, and `npx @cmc/cmcctl`, on its path. */
+  shell(program: string, args: readonly string[], env?: NodeJS.ProcessEnv): Promise<ProgramEnd>;
   /** `listen` or `serve` on a free port of 127.0.0.1. */
   startServer(command: 'listen' | 'serve', ...args: readonly string[]): Promise<RunningServer>;
 }
@@ -78,6 +80,7 @@ export async function createSite(): Promise<Site> {
       return { api: 'socket', address: server.address, containerLog, stop };
     },
     cmcctl: async (...args) => await runProgram(MAIN, args, { cwd: folder }),
+    shell: async (program, args, env = {}) => await runInPath(folder, program, args, env),
     startServer: async (command, ...args) => {
       const listen = ['--addr', '127.0.0.1:0', '--json'];
       const child = spawn(process.execPath, [MAIN, command, ...listen, ...args], { cwd: folder });
@@ -94,4 +97,30 @@ export async function createSite(): Promise<Site> {
       return { child, address };
     },
   };
+}
+
+function runInPath(
+  folder: string,
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<ProgramEnd> {
+  const bin = join(folder, 'bin');
+  mkdirSync(bin, { recursive: true });
+  const cmcctl = `exec '${process.execPath}' '${MAIN}' "$@"`;
+  const npx = 'case "$1 $2" in "--yes @cmc/cmcctl@"*) shift 2 ;; *) exit 127 ;; esac';
+  writeFileSync(join(bin, 'cmcctl'), `#!/bin/sh\n${cmcctl}\n`, { mode: 0o755 });
+  writeFileSync(join(bin, 'npx'), `#!/bin/sh\n${npx}\n${cmcctl}\n`, { mode: 0o755 });
+  const { NO_COLOR: _, PATH: path, ...inherited } = process.env;
+  const options = {
+    cwd: folder,
+    timeout: 30_000,
+    env: { ...inherited, PATH: `${bin}${delimiter}${path}`, ...env },
+  };
+  return new Promise((resolve) => {
+    execFile(program, args, options, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+      resolve({ code, stdout, stderr });
+    });
+  });
 }

@@ -1,45 +1,18 @@
-import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { BUILD_TIMEOUT_MS, type ProgramEnd } from '@cmc/testbed';
 import { vectorsDir } from '@cmc/testkit';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { COMMANDS } from '../src/commands.ts';
 import { createProgress } from '../src/progress.ts';
-import { buildProgram, createSite, MAIN, type Site } from './site.ts';
+import { buildProgram, createSite, type Site } from './site.ts';
 
 beforeAll(buildProgram, BUILD_TIMEOUT_MS);
 
 const ESCAPE = '\u001b';
 
-/** A shell in the folder of the site, with `cmcctl` on its path. */
-function shell(
-  site: Site,
-  program: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv = {},
-): Promise<ProgramEnd> {
-  const bin = join(site.folder, 'bin');
-  mkdirSync(bin, { recursive: true });
-  writeFileSync(join(bin, 'cmcctl'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
-  chmodSync(join(bin, 'cmcctl'), 0o755);
-  const { NO_COLOR: _, ...inherited } = process.env;
-  const path = `${bin}${delimiter}${process.env['PATH']}`;
-  const options = {
-    cwd: site.folder,
-    timeout: 30_000,
-    env: { ...inherited, PATH: path, ...env },
-  };
-  return new Promise((resolve) => {
-    execFile(program, args, options, (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
-      resolve({ code, stdout, stderr });
-    });
-  });
-}
-
 const bash = (site: Site, script: string): Promise<ProgramEnd> =>
-  shell(site, 'bash', ['--noprofile', '--norc', '-c', script]);
+  site.shell('bash', ['--noprofile', '--norc', '-c', script]);
 
 describe('a reader that has seen enough', () => {
   test.each([
@@ -100,7 +73,7 @@ describe('colours', () => {
     await site.cmcctl('generate', ...files);
     // Of util-linux: runs a command with a pseudoterminal and passes its exit code on.
     const command = `cmcctl verify ${files.join(' ')}`;
-    const { code, stdout } = await shell(site, 'script', ['-qec', command, '/dev/null'], env);
+    const { code, stdout } = await site.shell('script', ['-qec', command, '/dev/null'], env);
     expect(code).toBe(0);
     expect(stdout).toMatch(/success/);
     return stdout;
@@ -161,7 +134,7 @@ describe('progress', () => {
     const copies = Math.ceil((8 << 20) / list.length);
     writeFileSync(join(site.folder, 'long.bin'), Buffer.concat(Array(copies).fill(list)));
     const command = 'cmcctl inspect ima long.bin --json >out.json';
-    const { code, stdout } = await shell(site, 'script', ['-qec', command, '/dev/null']);
+    const { code, stdout } = await site.shell('script', ['-qec', command, '/dev/null']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/IMA list, \w+: \d+ %/);
     expect(stdout.endsWith(`\r${ESCAPE}[K`)).toBe(true);
