@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const MAIN = {
   cmcd: `${root}packages/cmcd/dist/main.js`,
+  cmcctl: `${root}tools/cmcctl/dist/main.js`,
   metatool: `${root}tools/metatool/dist/main.js`,
-  testclient: `${root}packages/testclient/dist/main.js`,
-  testconnector: `${root}packages/testconnector/dist/main.js`,
+  provserver: `${root}packages/provserver/dist/main.js`,
 };
 const START_MS = 15_000;
 const STOP_MS = 5_000;
@@ -34,7 +34,7 @@ export async function mustRun(program, args, cwd) {
 
 /** Starts a server and waits for the log line that `isReady` accepts; resolves with that line. */
 export async function start(program, args, cwd, isReady) {
-  const child = spawn(process.execPath, [MAIN[program], '--log-format', 'json', ...args], {
+  const child = spawn(process.execPath, [MAIN[program], ...args], {
     cwd,
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -1,11 +1,22 @@
-// Two programs that have never met open an attested TLS connection; then one of them presents a
-// manifest that somebody has changed, and is refused. Needs nothing but this repository.
+// Two computers that have never met get TLS certificates from a provisioning server, by attesting
+// themselves, and open an attested connection; then one of them presents a manifest that somebody has
+// changed, and is refused. Needs nothing but this repository.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
 import { run, start, stopAll } from './programs.mjs';
-import { makeCertificates, makeMetadata, makeSoftware, startDaemon, tamper } from './world.mjs';
+import {
+  connectionFlags,
+  enrollKey,
+  makeDeveloper,
+  makeMetadata,
+  makeProvserver,
+  makeSoftware,
+  startDaemon,
+  startProvserver,
+  tamper,
+} from './world.mjs';
 
 const PARTIES = ['connector', 'client'];
 const folder = mkdtempSync(join(tmpdir(), 'cmc-demo-'));
@@ -25,26 +36,29 @@ process.exit(failed ? 1 : 0);
 
 async function demo() {
   title('1. What both sides trust');
-  say('A certificate authority, and a developer whose signature under manifests counts.');
-  await makeCertificates(folder);
+  say('A developer whose signature under manifests counts, and a provisioning server with its CA.');
+  await makeDeveloper(folder);
+  await makeProvserver(folder);
 
   title('2. What each side runs, and what it should run');
   for (const party of PARTIES) {
     makeSoftware(folder, party);
     await makeMetadata(folder, party);
-    say(`test${party}: hashed, and its hash written into a manifest that the developer signed.`);
+    say(`${party}: hashed, and its hash written into a manifest that the developer signed.`);
   }
 
-  title('3. Each side starts its daemon, which measures the software');
+  title('3. Each side starts its daemon, which measures the software and enrols a TLS key');
+  const provserver = await startProvserver(folder);
+  say(`provserver listens on ${provserver}. It wants an attestation report and a token.`);
   const daemons = {};
   for (const party of PARTIES) {
-    daemons[party] = await startDaemon(folder, party);
-    say(
-      `cmcd of the ${party} listens on a Unix socket and has recorded the start of test${party}.`,
-    );
+    daemons[party] = await startDaemon(folder, party, provserver);
+    const { address } = daemons[party];
+    say(`cmcd of the ${party} has recorded the start of its software.`);
+    print('green', await enrollKey(folder, party, address));
   }
   const connector = await startConnector(daemons.connector.address);
-  say(`testconnector listens on ${connector}.`);
+  say(`The connector listens on ${connector}, with the key that its daemon keeps.`);
 
   title('4. The client connects, and each side verifies the other');
   const good = await dial(connector, daemons.client.address);
@@ -54,7 +68,7 @@ async function demo() {
 
   title('5. Somebody changes the manifest of the connector after it was signed');
   const { before, after } = tamper(folder, 'connector');
-  say(`The hash of testconnector in it: ${before.slice(0, 16)}… is now ${after.slice(0, 16)}…`);
+  say(`The hash of its software in it: ${before.slice(0, 16)}… is now ${after.slice(0, 16)}…`);
   daemons.connector.child.kill('SIGHUP');
   const bad = await dialUntilRefused(connector, daemons.client.address);
   expect(
@@ -68,18 +82,10 @@ async function demo() {
 }
 
 async function startConnector(cmcAddr) {
+  const flags = connectionFlags(folder, 'connector', cmcAddr);
   const { entry } = await start(
-    'testconnector',
-    [
-      '--addr',
-      '127.0.0.1:0',
-      '--cmc-addr',
-      cmcAddr,
-      '--attest',
-      'mutual',
-      '--mtls',
-      ...tls('connector'),
-    ],
+    'cmcctl',
+    ['listen', '--addr', '127.0.0.1:0', ...flags],
     folder,
     ({ message }) => message === 'listening',
   );
@@ -87,8 +93,8 @@ async function startConnector(cmcAddr) {
 }
 
 async function dial(addr, cmcAddr) {
-  const flags = ['--addr', addr, '--cmc-addr', cmcAddr, '--attest', 'mutual', '--mtls'];
-  return await run('testclient', ['dial', ...flags, ...tls('client'), '--data', 'hello'], folder);
+  const flags = connectionFlags(folder, 'client', cmcAddr);
+  return await run('cmcctl', ['dial', '--addr', addr, ...flags, '--data', 'hello'], folder);
 }
 
 /** The daemon needs a moment to read the changed file after SIGHUP. */
@@ -98,11 +104,6 @@ async function dialUntilRefused(addr, cmcAddr) {
     if (outcome.code !== 0 || attempt === 20) return outcome;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-}
-
-function tls(name) {
-  const file = (suffix) => join(folder, `${name}.${suffix}`);
-  return ['--cert', file('pem'), '--key', file('key'), '--root-cas', join(folder, 'ca.pem')];
 }
 
 function expect(condition, message) {

@@ -1,4 +1,4 @@
-// What exists before two programs meet: an authority, software, signed manifests, daemons.
+// What exists before two programs meet: authorities, software, signed manifests, daemons with keys.
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,26 +10,51 @@ import { mustRun, start } from './programs.mjs';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const DAY_MS = 86_400_000;
 
-/** Writes the certificates of the demo into `folder`. */
-export async function makeCertificates(folder) {
-  const ca = createFakeCa({ commonName: 'Demo Root CA' });
+/** Makes the authority under which developers sign manifests, and one developer. */
+export async function makeDeveloper(folder) {
+  const ca = createFakeCa({ commonName: 'Demo Developer CA' });
+  const { chainPem, privateKeyPem } = await ca.issue({
+    commonName: 'Demo Developer',
+    extendedKeyUsage: ['codeSigning'],
+  });
   writeFileSync(join(folder, 'ca.pem'), ca.pem);
-  const write = async (name, options) => {
-    const { chainPem, privateKeyPem } = await ca.issue(options);
-    writeFileSync(join(folder, `${name}.pem`), chainPem);
-    writeFileSync(join(folder, `${name}.key`), privateKeyPem, { mode: 0o600 });
-  };
-  const tls = { dnsNames: ['localhost'], extendedKeyUsage: ['serverAuth', 'clientAuth'] };
-  await write('developer', { commonName: 'Demo Developer', extendedKeyUsage: ['codeSigning'] });
-  await write('connector', { commonName: 'connector', ...tls });
-  await write('client', { commonName: 'client', ...tls });
+  writeFileSync(join(folder, 'developer.pem'), chainPem);
+  writeFileSync(join(folder, 'developer.key'), privateKeyPem, { mode: 0o600 });
+}
+
+/** Makes a provisioning server that wants an attestation and a token. */
+export async function makeProvserver(folder) {
+  const allowed = ['--allow-names', '{prover},localhost'];
+  await mustRun('provserver', ['init', '--dir', join(folder, 'prov'), ...allowed], folder);
+  const path = join(folder, 'prov', 'provserver.json');
+  const config = JSON.parse(readFileSync(path, 'utf8'));
+  const endpoints = { ...config.endpoints, attestenroll: ['attestation', 'token'] };
+  const demo = { estAddr: '127.0.0.1:0', rootCas: rootsOf(folder), endpoints };
+  writeFileSync(path, JSON.stringify({ ...config, ...demo }));
+}
+
+/** Starts the provisioning server; its URL. */
+export async function startProvserver(folder) {
+  const { entry } = await start(
+    'provserver',
+    ['serve', '--config', join(folder, 'prov', 'provserver.json')],
+    folder,
+    ({ message }) => message === 'listening',
+  );
+  return `https://localhost:${entry.address.split(':').at(-1)}`;
+}
+
+/** Roots of manifests, and of the provisioning server. */
+function rootsOf(folder) {
+  return [join(folder, 'ca.pem'), join(folder, 'prov', 'root.pem')];
 }
 
 /** The software of a party: the program that it runs, as a container would hold it. */
 export function makeSoftware(folder, party) {
   const rootfs = join(folder, party, 'rootfs');
   mkdirSync(rootfs, { recursive: true });
-  cpSync(`${root}packages/test${party}/dist`, rootfs, { recursive: true });
+  cpSync(`${root}tools/cmcctl/dist`, rootfs, { recursive: true });
+  writeFileSync(join(rootfs, 'role'), party);
   const spec = {
     ociVersion: '1.2.0',
     process: { user: { uid: 1000, gid: 1000 }, args: ['node', '/main.js'], cwd: '/' },
@@ -49,7 +74,7 @@ export async function makeMetadata(folder, party) {
   const file = (name) => join(folder, party, name);
   const container = [
     '--name',
-    `test${party}`,
+    party,
     '--rootfs',
     file('rootfs'),
     '--spec',
@@ -108,15 +133,22 @@ export async function makeMetadata(folder, party) {
   );
 }
 
-/** Starts the daemon of a party and has it measure the party's software. */
-export async function startDaemon(folder, party) {
+/** Starts the daemon of a party, with a token for one key, and has it measure the party's software. */
+export async function startDaemon(folder, party, provserver) {
   const address = `unix://${join(folder, party, 'cmcd.sock')}`;
+  const token = join(folder, party, 'token');
+  const config = ['--config', join(folder, 'prov', 'provserver.json')];
+  const names = ['--names', `${party},localhost`];
+  const secret = await mustRun('provserver', ['token', ...config, ...names], folder);
+  writeFileSync(token, secret, { mode: 0o600 });
   const { child } = await start(
     'cmcd',
     [
-      ...['--api', 'socket', '--cmc-addr', address, '--root-cas', join(folder, 'ca.pem')],
+      ...['--api', 'socket', '--cmc-addr', address, '--root-cas', rootsOf(folder).join(',')],
       ...['--drivers', 'sw', '--storage', join(folder, party, 'storage')],
       ...['--metadata', `file://${join(folder, party, 'metadata')}`, '--name', party],
+      ...['--enrollment-mode', 'est', '--enrollment-addr', provserver],
+      ...['--provision-token', token],
     ],
     folder,
     (entry) => entry.message === 'ready',
@@ -134,6 +166,23 @@ export async function startDaemon(folder, party) {
     await client.close();
   }
   return { address, child };
+}
+
+/** Has the daemon make a TLS key and enrol it; what cmcctl says. */
+export async function enrollKey(folder, party, address) {
+  const names = ['--tls-cn', party, '--tls-dns-names', 'localhost'];
+  const key = ['--key-id', keyIdFile(folder, party)];
+  return await mustRun('cmcctl', ['enroll-key', '--cmc-addr', address, ...key, ...names], folder);
+}
+
+/** Flags for a connection with a key that the daemon keeps, trusting the provisioning server. */
+export function connectionFlags(folder, party, address) {
+  const mode = ['--attest', 'mutual', '--mtls', '--root-cas', join(folder, 'prov', 'root.pem')];
+  return ['--cmc-addr', address, '--key-id', keyIdFile(folder, party), ...mode];
+}
+
+function keyIdFile(folder, party) {
+  return join(folder, party, 'key-id');
 }
 
 /** Changes a signed manifest as somebody would who wants other software to be accepted. */

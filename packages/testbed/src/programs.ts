@@ -44,13 +44,16 @@ export function buildPackage(folder: string): void {
   execFileSync(TSC, ['--build'], { cwd: folder, stdio: 'inherit', timeout: BUILD_TIMEOUT_MS });
 }
 
-/** Starts the program in the file `main` and waits until it has logged `ready`. */
+/**
+ * Starts the program in the file `main` and waits until it has logged `ready`. As its log goes to no
+ * terminal, it is in JSON.
+ */
 export async function startProgram(
   main: string,
   args: readonly string[],
   ready: string,
 ): Promise<RunningProgram> {
-  const child = spawn(process.execPath, [main, '--log-format', 'json', ...args], {
+  const child = spawn(process.execPath, [main, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const ended = once(child, 'exit').then(([code, signal]) => code ?? signal);
