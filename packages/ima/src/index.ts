@@ -2,6 +2,7 @@ export type { HashName } from './algorithms.ts';
 export { imaAsciiToBinary } from './ascii.ts';
 export { type BootAggregate, bootAggregates } from './boot-aggregate.ts';
 export type { FileDigest, ImaEntry } from './entry.ts';
+export { type EntryDigestOptions, imaEntryDigest } from './entry-digest.ts';
 export { type ParseImaOptions, parseImaList, replayImaList } from './list.ts';
 export { ImaReplay, type ImaReplayOptions, type ImaState } from './replay.ts';
 export {

@@ -1,0 +1,38 @@
+import { ByteWriter, concatBytes, type Endianness } from '@cmc/bytes';
+import { digest, digestSize, type HashName } from './algorithms.ts';
+import type { ImaEntry } from './entry.ts';
+
+const LEGACY_NAME_BYTES = 256;
+
+export interface EntryDigestOptions {
+  readonly bank: HashName;
+  /** As in `ImaReplayOptions`. */
+  readonly paddedSha1?: boolean;
+  /** As in `ImaReplayOptions`. */
+  readonly endianness?: Endianness;
+}
+
+/** What an entry extends its PCR with, in a bank: the event that a report carries for it. */
+export function imaEntryDigest(
+  entry: Pick<ImaEntry, 'template' | 'fields' | 'isViolation'>,
+  { bank, paddedSha1 = false, endianness = 'little' }: EntryDigestOptions,
+): Uint8Array {
+  const value = new Uint8Array(digestSize(bank));
+  if (entry.isViolation) return value.fill(0xff);
+  value.set(digest(paddedSha1 ? 'SHA-1' : bank, templateData(entry, endianness)));
+  return value;
+}
+
+function templateData(
+  { template, fields }: Pick<ImaEntry, 'template' | 'fields'>,
+  endianness: Endianness,
+): Uint8Array {
+  if (template === 'ima') {
+    const name = new Uint8Array(LEGACY_NAME_BYTES);
+    name.set(fields.get('n') ?? new Uint8Array());
+    return concatBytes(fields.get('d') ?? new Uint8Array(), name);
+  }
+  const writer = new ByteWriter(endianness);
+  for (const content of fields.values()) writer.u32(content.length).bytes(content);
+  return writer.finish();
+}
