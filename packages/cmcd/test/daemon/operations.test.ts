@@ -97,6 +97,14 @@ describe('daemon with several APIs', () => {
       await client.verify({ nonce: new Uint8Array(8), report });
       await client.tlsCert({ keyId: '00000000-0000-4000-8000-000000000000' }).catch(() => {});
     }
+    const keyConfig = {
+      type: 'sw',
+      alg: 'EC256',
+      cn: 'localhost',
+      dnsNames: [],
+      ipAddresses: [],
+    } as const;
+    await (await daemon.client('socket')).tlsCreate({ keyConfig });
     const { address } = await daemon.logged('serving metrics');
     const metrics = await (await fetch(String(address))).text();
     for (const api of ['socket', 'grpc', 'coap']) {
@@ -118,6 +126,12 @@ describe('daemon with several APIs', () => {
     const inYears = (Number(expiry) * 1000 - Date.now()) / (365 * 86_400_000);
     expect(inYears).toBeGreaterThan(0.99);
     expect(inYears).toBeLessThanOrEqual(1);
+    expect(metrics).toMatch(/^cmc_tls_keys 1$/m);
+    expect(metrics).toMatch(/^cmc_tls_keys_pending 0$/m);
+    expect(metrics).toMatch(/^cmc_tls_renewal_failures 0$/m);
+    const [, tlsExpiry] =
+      /^cmc_tls_certificate_expiry_timestamp_seconds (\S+)$/m.exec(metrics) ?? [];
+    expect((Number(tlsExpiry) * 1000 - Date.now()) / 86_400_000).toBeCloseTo(180, 1);
     expect((await fetch(new URL('/other', String(address)))).status).toBe(404);
     expect(await daemon.stop()).toBe(0);
   });

@@ -45,7 +45,7 @@ export interface EstStandInOptions {
 
 /** A certificate that the server issued. */
 export interface Issued {
-  /** Hex SHA-256 is too long a name: the key itself, hex. */
+  /** The key, hex. */
   readonly spki: string;
   readonly certificate: Uint8Array;
   readonly by: 'attestenroll' | 'simplereenroll';
