@@ -175,7 +175,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'inspect',
     summary: 'show an artefact: report, eventlog, ima, quote, snp, cert',
     args: '<kind> <file>',
-    settings: ['json', 'roots', 'certs', 'signature', 'key', 'pcrs', 'nonce', 'archived', 'at'],
+    settings: ['json', 'roots', 'certs', 'signature', 'key', 'pcrs', 'nonce', 'at'],
     examples: [
       'inspect report report.cbor',
       'inspect eventlog /sys/kernel/security/tpm0/binary_bios_measurements',

@@ -4,7 +4,6 @@ import {
   type Certificate,
   extractCertificate,
   fingerprint,
-  parseCertificate,
   parsePemCertificates,
   verifyChain,
 } from '@cmc/attestationreport/x509';
@@ -12,6 +11,7 @@ import { CmcError, decodeUtf8 } from '@cmc/bytes';
 import { EXIT, readSettingFile } from '@cmc/host';
 import type { CmcctlSettings } from '../settings.ts';
 import { archiveTime } from '../time.ts';
+import { parseCertificates } from './certificates.ts';
 import type { Inspection } from './index.ts';
 
 interface Check {
@@ -25,9 +25,10 @@ export async function inspectCert(
   bytes: Uint8Array,
   settings: CmcctlSettings,
 ): Promise<Inspection> {
-  const at = archiveTime(settings);
+  // Shows what a certificate was worth at a time; nothing is admitted on the strength of it.
+  const at = archiveTime({ ...settings, archived: true });
   const now = at ?? new Date();
-  const [leaf, ...intermediates] = parse(bytes);
+  const [leaf, ...intermediates] = parseCertificates(bytes);
   if (leaf === undefined) throw new CmcError('ERR_DECODE_MISSING', 'there is no certificate');
   const valid = now >= leaf.notBefore && now <= leaf.notAfter;
   const checks: Check[] = [{ id: 'validity', pass: valid }];
@@ -63,9 +64,4 @@ export async function inspectCert(
 function fieldsOf(certificate: Certificate): object {
   const json = encodeStruct(x509CertExtractedSchema, extractCertificate(certificate), 'json');
   return JSON.parse(decodeUtf8(json));
-}
-
-function parse(bytes: Uint8Array): readonly Certificate[] {
-  // DER begins with a SEQUENCE, PEM with text.
-  return bytes[0] === 0x30 ? [parseCertificate(bytes)] : parsePemCertificates(decodeUtf8(bytes));
 }

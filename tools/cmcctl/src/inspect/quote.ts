@@ -1,19 +1,17 @@
 import { createPublicKey } from 'node:crypto';
 import { printable } from '@cmc/attestationreport';
-import {
-  type Certificate,
-  parseCertificate,
-  parsePemCertificates,
-  verifyChain,
-} from '@cmc/attestationreport/x509';
+import { type Certificate, parsePemCertificates, verifyChain } from '@cmc/attestationreport/x509';
 import { CmcError, decodeUtf8, fromHex, toHex } from '@cmc/bytes';
 import { EXIT, readSettingFile, UsageError } from '@cmc/host';
 import { decodeTpmsAttest, type PcrValues, type TpmsAttest, verifyQuote } from 'tpm2-ts/verify';
 import type { CmcctlSettings } from '../settings.ts';
 import { archiveTime } from '../time.ts';
 import { bankKey } from './bank.ts';
+import { parseCertificates } from './certificates.ts';
 import type { Inspection } from './index.ts';
 import { readPcrs } from './pcrs.ts';
+
+const PUBLIC_KEY = '-----BEGIN PUBLIC KEY-----';
 
 interface Check {
   readonly id: string;
@@ -142,19 +140,22 @@ interface QuoteKey {
 
 /** A certificate (DER, or PEM with others of its chain), or a public key in PEM. */
 function parseKey(bytes: Uint8Array): QuoteKey {
-  const isDer = bytes[0] === 0x30;
-  const text = isDer ? '' : decodeUtf8(bytes);
-  if (isDer || text.includes('-----BEGIN CERTIFICATE-----')) {
-    const certificates = isDer ? [parseCertificate(bytes)] : parsePemCertificates(text);
-    const [leaf] = certificates;
-    if (leaf !== undefined) return { spki: leaf.spki, certificates };
-  }
   try {
-    const spki = createPublicKey(text).export({ type: 'spki', format: 'der' });
-    return { spki: new Uint8Array(spki), certificates: [] };
+    if (isPublicKey(bytes)) {
+      const spki = createPublicKey(decodeUtf8(bytes)).export({ type: 'spki', format: 'der' });
+      return { spki: new Uint8Array(spki), certificates: [] };
+    }
+    const certificates = parseCertificates(bytes);
+    const [leaf] = certificates;
+    if (leaf === undefined) throw new CmcError('ERR_DECODE_MISSING', 'there is no certificate');
+    return { spki: leaf.spki, certificates };
   } catch (cause) {
     throw new UsageError('key: expected a certificate, or a public key in PEM', { cause });
   }
+}
+
+function isPublicKey(bytes: Uint8Array): boolean {
+  return String.fromCharCode(...bytes.subarray(0, PUBLIC_KEY.length)) === PUBLIC_KEY;
 }
 
 function parseNonce(nonces: readonly string[]): Uint8Array {

@@ -1,14 +1,9 @@
 import { printable } from '@cmc/attestationreport';
 import { inspectSnpReport } from '@cmc/attestationreport/snp';
-import {
-  type Certificate,
-  parseCertificate,
-  parsePemCertificates,
-} from '@cmc/attestationreport/x509';
-import { decodeUtf8 } from '@cmc/bytes';
 import { EXIT, readSettingFile } from '@cmc/host';
 import type { CmcctlSettings } from '../settings.ts';
 import { archiveTime } from '../time.ts';
+import { parseCertificates } from './certificates.ts';
 import type { Inspection } from './index.ts';
 
 /** An AMD SEV-SNP attestation report, and with certificates whether a chip of AMD's made it. */
@@ -19,7 +14,7 @@ export async function inspectSnp(bytes: Uint8Array, settings: CmcctlSettings): P
     (settings.certs ?? []).map((path) => readSettingFile(path, 'certs')),
   );
   const { report, checks, verdict } = await inspectSnpReport(bytes, {
-    certificates: files.flatMap((file) => parse(new Uint8Array(file))),
+    certificates: files.flatMap((file) => parseCertificates(new Uint8Array(file))),
     ...(at === undefined ? {} : { now: at }),
   });
   const outcome = {
@@ -42,8 +37,4 @@ function cell(value: unknown): string {
   return Object.entries(value)
     .map(([name, part]) => `${name}=${part}`)
     .join(' ');
-}
-
-function parse(bytes: Uint8Array): readonly Certificate[] {
-  return bytes[0] === 0x30 ? [parseCertificate(bytes)] : parsePemCertificates(decodeUtf8(bytes));
 }
