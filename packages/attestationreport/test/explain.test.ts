@@ -219,8 +219,8 @@ describe('explain', () => {
       },
     };
     expect(explain(refused({ measurements: [tpm] })).slice(1)).toEqual([
-      'PCR 4: expected aa, got bb.',
       'The register values in the quote: expected cc, got dd.',
+      'PCR 4: expected aa, got bb.',
     ]);
   });
 

@@ -116,6 +116,7 @@ const EXCEPTIONS: Readonly<Record<Area, Readonly<Partial<Record<ErrorCodeName, R
     VerifySignature: 'evidence-signature',
     VerifyCertChain: 'evidence-chain',
     NotPresent: 'reference-missing',
+    Freshness: 'evidence-nonce-mismatch',
   },
 };
 
@@ -143,6 +144,13 @@ export function reasonOfCode(code: number, area: Area, text = ''): ReasonId {
         : 'policy-denied';
     case ErrorCode.VerifyMeasurement:
       return text.startsWith('no collateral') ? 'collateral-missing' : 'measurement-unverified';
+    case ErrorCode.PcrNotSpecified:
+      if (/^PCR \d+: /.test(text)) return 'pcr-log-malformed';
+      if (/\b(quoted|reported)\b/.test(text)) return 'pcr-not-reported';
+      break;
+    case ErrorCode.Freshness:
+      if (/^the (clock of the )?TPM /.test(text)) return 'tpm-clock-backwards';
+      break;
     case ErrorCode.VerifyCertChain:
       // The chain does not verify now, but it would at another time.
       if (text.includes(': valid until ')) return 'signer-certificate-expired';

@@ -22,6 +22,7 @@ export function measurementFindings(
   const kind = type.split(' ', 1)[0] ?? '';
   const place = { area: 'evidence', fallback: 'measurement-unverified' } as const;
   const saysMore = summary.details !== undefined || summary.errorCodes !== undefined;
+  const told = new Set(artifacts.flatMap(({ success, index }) => (success ? [] : [index])));
   const found = [
     ...checkFindings(freshness, {
       what: `The nonce of the ${what}`,
@@ -37,16 +38,20 @@ export function measurementFindings(
     ...(saysMore
       ? checkFindings(summary, { what: `The ${what}`, path: `${path}.summary`, ...place })
       : []),
-    ...artifactFindings(artifacts, { what, kind, path }),
-    ...(tpmResult?.pcrMatch ?? []).flatMap((register, i) =>
-      registerFindings(register, `${path}.tpmResult.pcrMatch[${i}]`),
-    ),
+    // When the logs are not those of the quote, what is in them says little.
     ...checkFindings(tpmResult?.aggPcrQuoteMatch, {
       what: 'The register values in the quote',
       path: `${path}.tpmResult.aggPcrQuoteMatch`,
       area: 'evidence',
       fallback: 'quote-mismatch',
     }),
+    ...artifactFindings(artifacts, { what, kind, path }),
+    // An unknown event is why the known ones do not give the value.
+    ...(tpmResult?.pcrMatch ?? []).flatMap((register, i) =>
+      told.has(register.index)
+        ? []
+        : registerFindings(register, `${path}.tpmResult.pcrMatch[${i}]`),
+    ),
     ...snpFindings(measurement, path),
   ];
   const isExplained = found.some(({ severity }) => severity === 'error');

@@ -9,9 +9,13 @@ export type KnownNote =
   | undefined;
 
 const LEEWAY = ': accepted within the leeway of ';
+const PCR_NOT_REPORTED = /^PCR [\d, ]+ has reference values and was not reported$/;
+/** Of checks that a member of the result has besides. */
 const REPEATED: ReadonlySet<string> = new Set([
   'the evidence is for another nonce',
   'the report is for another nonce',
+  'the quote is for another nonce',
+  'the logs do not give the values that the TPM quoted',
 ]);
 
 /** The reason behind a line without error code, as far as it is known. */
@@ -26,6 +30,7 @@ export function reasonOfNote(text: string): KnownNote {
       return { id: 'policy-overwrote' };
     default:
       if (text.includes(LEEWAY)) return { id: 'clock-leeway', severity: 'note' };
+      if (PCR_NOT_REPORTED.test(text)) return { id: 'pcr-not-reported' };
       return snpLine(text);
   }
 }

@@ -188,6 +188,13 @@ function everyResult(): readonly AttestationResult[] {
     withMeasurement({ artifacts }),
     withMeasurement({ type: 'TDX Result', artifacts }),
     withMeasurement({ type: 'SNP Result', artifacts }),
+    ...['PCR 4: an event has no digest', 'PCR 4 is quoted, but not reported'].map((text) =>
+      withMeasurement({ ...tpm, summary: failedWith(ErrorCode.PcrNotSpecified, text) }),
+    ),
+    withMeasurement({
+      ...tpm,
+      summary: failedWith(ErrorCode.Freshness, 'the clock of the TPM was at 2 ms before, now at 1'),
+    }),
     withMeasurement({ ...tpm, artifacts }),
     withMeasurement({ ...tpm, artifacts: artifacts.map((one) => ({ ...one, index: 10 })) }),
     withMeasurement({

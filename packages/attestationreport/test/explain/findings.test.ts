@@ -101,6 +101,37 @@ describe('findings', () => {
     ]);
   });
 
+  test('does not tell a register whose events tell what is wrong with it', () => {
+    const register = { success: false, launched: false, digest: fromHex('aa'), measured: 'bb' };
+    const result = measured({
+      type: 'TPM Result',
+      artifacts: [{ success: false, launched: true, name: 'grub', index: 4 }],
+      tpmResult: {
+        pcrMatch: [
+          { ...register, index: 4 },
+          { ...register, index: 5 },
+        ],
+        aggPcrQuoteMatch: { status: 'success' },
+      },
+    });
+    expect(findings(result).map(({ id, path }) => [id, path])).toEqual([
+      ['boot-event-unknown', 'measurements[0].artifacts[0]'],
+      ['pcr-mismatch', 'measurements[0].tpmResult.pcrMatch[1]'],
+    ]);
+  });
+
+  test('knows the lines of the TPM verifier', () => {
+    const idsOf = (...lines: string[]): readonly string[] =>
+      findings(
+        measured({ type: 'TPM Result', summary: { ...fail, details: lines.join('\n') } }),
+      ).map(({ id }) => id);
+    expect(idsOf('PCR 4, 7 has reference values and was not reported')).toEqual([
+      'pcr-not-reported',
+    ]);
+    const repeated = idsOf('the quote is for another nonce', 'PCR 4 has reference values');
+    expect(repeated).toEqual(['measurement-unverified']);
+  });
+
   test('tells the launch measurement of a guest once, with what it should be', () => {
     const artifact = { success: false, index: 0, name: 'OVMF' };
     const result = measured({

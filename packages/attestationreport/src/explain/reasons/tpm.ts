@@ -7,7 +7,10 @@ export type TpmReasonId =
   | 'ima-file-missing'
   | 'pcr-mismatch'
   | 'pcr-without-reference'
-  | 'quote-mismatch';
+  | 'pcr-not-reported'
+  | 'pcr-log-malformed'
+  | 'quote-mismatch'
+  | 'tpm-clock-backwards';
 
 /** Reasons about TPM evidence. */
 export const TPM_REASONS: Readonly<Record<TpmReasonId, Reason>> = Object.freeze({
@@ -61,11 +64,42 @@ export const TPM_REASONS: Readonly<Record<TpmReasonId, Reason>> = Object.freeze(
     causes: ['the prover quotes more registers than the manifests cover'],
     remedy: 'Add reference values for the register, or do not quote it.',
   },
+  'pcr-not-reported': {
+    severity: 'error',
+    title: 'registers of quote, logs and manifests are not the same',
+    meaning:
+      'A register has reference values or was quoted, and the report has no log of it; or the other way round.',
+    causes: [
+      'the prover is configured for other registers than the manifests cover (excludePcrs)',
+      'the report was changed',
+    ],
+    remedy: 'Have the prover quote and report the registers that the manifests have values for.',
+  },
+  'pcr-log-malformed': {
+    severity: 'error',
+    title: 'the log of a register cannot be as it is',
+    meaning: 'An event has no digest of its bank or belongs elsewhere, or the start value is none.',
+    causes: ['a defect of the firmware or of the driver', 'the log was changed'],
+    remedy: 'Look at the log with cmcctl inspect eventlog; update the firmware of the machine.',
+  },
   'quote-mismatch': {
     severity: 'error',
     title: 'the registers are not those that the TPM signed',
     meaning: 'The hash over the register values differs from the one in the quote.',
     causes: ['a register changed between log and quote', 'the report was changed'],
     remedy: 'Ask for a new report. If it occurs again, look at the log with cmcctl inspect.',
+  },
+  'tpm-clock-backwards': {
+    severity: 'error',
+    title: 'the TPM went back in time',
+    meaning:
+      'Clock or counters of the TPM are before those of the last report that was accepted for its key.',
+    causes: [
+      'somebody kept an old quote',
+      'the virtual machine was set back to an old snapshot',
+      'the TPM lost power before it saved its clock',
+    ],
+    remedy:
+      'Reboot the prover and ask for a new report; when it is a restored machine, forget its last clock.',
   },
 });
