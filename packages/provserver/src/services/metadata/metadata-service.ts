@@ -18,8 +18,8 @@ export interface MetadataServiceOptions {
 /** Media type of the index, for clients that ask for it. */
 export const INDEX_TYPE = 'application/vnd.cmc.metadata-index+json';
 
-/** An operator has to mend the folder. */
-const RETRY_AFTER_S = '60';
+/** A file that is being written is there soon; for the rest an operator has to come. */
+const RETRY_AFTER_S = '5';
 
 const DIGEST = /^[0-9a-f]{64}$/;
 

@@ -23,11 +23,10 @@ export interface MetadataFile {
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9._ -]{0,254}$/;
 
 /**
- * The regular files of `folder`, whole: no symbolic links, no folders, no hidden files, and none that
- * changes while it is read.
+ * The regular files of `folder`: no symbolic links, no folders, no hidden files.
  *
- * @throws {ProvError} ERR_PROV_CONFIG the folder is too large, or cannot be read; the message may be
- *   shown to anybody, it has no path above the folder
+ * @throws {ProvError} ERR_PROV_CONFIG the folder is too large, cannot be read, or a file is being
+ *   written; the message may be shown to anybody, it has no path above the folder
  */
 export async function readSnapshot(folder: string): Promise<readonly MetadataFile[]> {
   const files: MetadataFile[] = [];
@@ -61,7 +60,7 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   }
 }
 
-/** None when the file went away, is no regular file any more, or changes while it is read. */
+/** None when the file went away, or is no regular file any more. */
 async function readWhole(path: string, name: string): Promise<Uint8Array | undefined> {
   try {
     const handle = await open(
@@ -78,12 +77,13 @@ async function readWhole(path: string, name: string): Promise<Uint8Array | undef
       let length = 0;
       while (length < content.length) {
         const { bytesRead } = await handle.read(content, length, content.length - length, length);
-        if (bytesRead === 0) return undefined;
+        if (bytesRead === 0) throw beingWritten(name);
         length += bytesRead;
       }
       const after = await handle.stat();
       const isSame = after.size === before.size && after.mtimeMs === before.mtimeMs;
-      return isSame ? content : undefined;
+      if (!isSame) throw beingWritten(name);
+      return content;
     } finally {
       await handle.close();
     }
@@ -98,6 +98,10 @@ async function readWhole(path: string, name: string): Promise<Uint8Array | undef
     if (error instanceof ProvError) throw error;
     throw new ProvError('ERR_PROV_CONFIG', `cannot read ${name}`, { cause: error });
   }
+}
+
+function beingWritten(name: string): ProvError {
+  return new ProvError('ERR_PROV_CONFIG', `${name} is being written`);
 }
 
 function describe(content: Uint8Array): MetadataFile['about'] | undefined {

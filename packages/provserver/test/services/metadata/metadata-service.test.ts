@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { signPayload } from '@cmc/attestationreport/sign';
@@ -134,12 +143,40 @@ describe('a folder that cannot be served whole', () => {
     for (const path of ['/metadata/', '/metadata/os.json']) {
       expect(await get(path)).toMatchObject({
         status: 503,
-        headers: { 'retry-after': '60' },
+        headers: { 'retry-after': '5' },
         body: expect.stringContaining(reason),
       });
       pass(1000);
     }
     expect(errors).toMatchObject([{ folder, error: { code: 'ERR_PROV_CONFIG' } }]);
+  });
+
+  test('is 503 while a file is written, not without that file', async () => {
+    const { folder, get, pass } = await world();
+    const path = join(folder, 'z.json');
+    await writeFile(path, new Uint8Array(8 * 1024 * 1024));
+    let stop = false;
+    const write = async (): Promise<void> => {
+      while (!stop) await appendFile(path, 'x');
+    };
+    const writing = write();
+    const seen = new Set<string>();
+    for (let i = 0; i < 200 && !seen.has('503 metadata/z.json is being written\n'); i++) {
+      pass(1000);
+      const { status, body } = await get('/metadata/', { accept: INDEX_TYPE });
+      if (status === 200) {
+        expect(JSON.parse(String(body)).items.map(({ file }: { file: string }) => file)).toEqual([
+          'os.json',
+          'z.json',
+        ]);
+      }
+      seen.add(status === 200 ? '200' : `${status} ${body}`);
+    }
+    stop = true;
+    await writing;
+    expect([...seen]).toContain('503 metadata/z.json is being written\n');
+    pass(1000);
+    expect((await get('/metadata/z.json')).status).toBe(200);
   });
 
   test('is served again when it is mended, and reported again when it breaks again', async () => {
