@@ -103,5 +103,11 @@ export type {
   X509Name,
 } from './types/result.ts';
 export type { Serialization } from './types/serialization.ts';
-export type { MetadataVersionStore, Verification, VerifyOptions } from './verify/index.ts';
+export type {
+  MetadataVersionStore,
+  TpmClock,
+  TpmClockStore,
+  Verification,
+  VerifyOptions,
+} from './verify/index.ts';
 export { createNonce, MAX_NONCE_BYTES, MIN_NONCE_BYTES, verify } from './verify/index.ts';

@@ -3,6 +3,7 @@ import type { PolicyEngine } from '../policy/policy-engine.ts';
 import type { VerifiedReport } from '../types/report.ts';
 import type { AttestationResult } from '../types/result.ts';
 import type { Certificate } from '../x509/index.ts';
+import type { TpmClockStore } from './evidence/tpm-clock.ts';
 import type { MetadataVersionStore } from './version-store.ts';
 
 /** What a verifier demands. */
@@ -43,6 +44,16 @@ export interface VerifyOptions extends WaitOptions {
    * one that is in date and clears it. Default: none, revocation is not checked.
    */
   readonly snpRevocationLists?: readonly Uint8Array[];
+  /**
+   * Refuses quotes of a TPM from before the last one that was accepted. Default: no memory.
+   */
+  readonly tpmClocks?: TpmClockStore;
+  /**
+   * Accepts quotes of keys whose certificates are for TLS, as the reference implementation's
+   * provisioning server issues them. Whoever has such a certificate for a key in software can then
+   * forge quotes. Default: no.
+   */
+  readonly tpmAllowTlsKeys?: boolean;
   /** How many different signers every metadata item must have. Default: 1. */
   readonly minimumMetadataSigners?: number;
 }

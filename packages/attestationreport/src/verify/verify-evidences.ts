@@ -13,6 +13,7 @@ import type {
   TrustAnchor,
 } from './evidence/evidence-verifier.ts';
 import { EVIDENCE_VERIFIERS } from './evidence/registry.ts';
+import type { TpmClockStore } from './evidence/tpm-clock.ts';
 import { type Findings, failed, NOT_REACHED } from './findings.ts';
 import { NO_HARDWARE_ANCHOR } from './note-texts.ts';
 
@@ -28,6 +29,8 @@ export interface VerifyEvidencesOptions extends WaitOptions {
   readonly rootManifest: Manifest | undefined;
   readonly roots: readonly Certificate[];
   readonly now: Date;
+  readonly tpmClocks?: TpmClockStore;
+  readonly tpmAllowTlsKeys?: boolean;
   readonly snpRoots?: readonly Certificate[];
   readonly snpRevocationLists?: readonly Uint8Array[];
 }
@@ -37,6 +40,8 @@ export interface VerifiedEvidences {
   readonly measurements: readonly MeasurementResult[];
   /** Whether hardware vouches for at least one of them. */
   readonly hardware: boolean;
+  /** Clocks of TPMs, to be remembered when the report is accepted. */
+  readonly clocks: readonly NonNullable<EvidenceOutcome['clock']>[];
 }
 
 /**
@@ -53,7 +58,7 @@ export async function verifyEvidences(
   if (evidences.length > MAX_EVIDENCES || collaterals.length > MAX_EVIDENCES) {
     const got = `${evidences.length} evidences and ${collaterals.length} collaterals`;
     findings.fail(ErrorCode.EvidenceType, `expected at most ${MAX_EVIDENCES} of each, got ${got}`);
-    return { measurements: [], hardware: false };
+    return { measurements: [], hardware: false, clocks: [] };
   }
   if (evidences.length === 0) findings.fail(ErrorCode.NotPresent, 'the report has no evidence');
   const known = new Set(verifiers.map(({ evidenceType }) => evidenceType));
@@ -86,7 +91,8 @@ export async function verifyEvidences(
     (outcome) => outcome.hardware && outcome.result.summary.status === 'success',
   );
   const measurements = inOrder.map(({ result }) => (hardware ? result : withWarning(result)));
-  return { measurements, hardware };
+  const clocks = inOrder.flatMap(({ clock }) => clock ?? []);
+  return { measurements, hardware, clocks };
 }
 
 function refuseUnusable(

@@ -11,7 +11,7 @@ import { requireNonce } from './nonce.ts';
 import type { Verification, VerifyOptions } from './options.ts';
 import { readReport } from './read-report.ts';
 import { collectReferences } from './references.ts';
-import { verifyEvidences } from './verify-evidences.ts';
+import { type VerifiedEvidences, verifyEvidences } from './verify-evidences.ts';
 import { NO_METADATA_SUMMARY, type VerifiedMetadata, verifyMetadata } from './verify-metadata.ts';
 
 const RESULT_VERSION = '3.4.0';
@@ -42,6 +42,7 @@ export async function verify(report: Uint8Array, options: VerifyOptions): Promis
     freshness: NOT_REACHED,
     certLevel: 0,
     measurements: [],
+    clocks: [],
   };
   return conclude(appraisal, options, await judge(report, options, appraisal));
 }
@@ -54,6 +55,7 @@ interface Appraisal {
   freshness: Result;
   certLevel: number;
   measurements: readonly MeasurementResult[];
+  clocks: VerifiedEvidences['clocks'];
   metadata?: VerifiedMetadata;
 }
 
@@ -69,7 +71,10 @@ async function judge(
     if (appraisal.report === undefined) return findings.toResult();
     const soFar = (): AttestationResult => toResult(appraisal, options, findings.toResult());
     const summary = await applyPolicies(options, findings, soFar);
-    if (!findings.failed) await rememberVersions(appraisal.metadata?.verified ?? [], options);
+    if (!findings.failed) {
+      await rememberVersions(appraisal.metadata?.verified ?? [], options);
+      for (const { key, value } of appraisal.clocks) await options.tpmClocks?.remember(key, value);
+    }
     return summary;
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -104,7 +109,7 @@ async function appraise(
   const descriptions = metadata.imageDescription?.metadata.descriptions ?? [];
   const references = collectReferences(metadata.manifests, descriptions);
   for (const fault of references.faults) findings.fail(ErrorCode.RefValTypeNotSupported, fault);
-  const { measurements, hardware } = await verifyEvidences(
+  const { measurements, hardware, clocks } = await verifyEvidences(
     {
       report,
       references: references.byAnchor,
@@ -116,11 +121,16 @@ async function appraise(
       ...(options.snpRevocationLists === undefined
         ? {}
         : { snpRevocationLists: options.snpRevocationLists }),
+      ...(options.tpmClocks === undefined ? {} : { tpmClocks: options.tpmClocks }),
+      ...(options.tpmAllowTlsKeys === undefined
+        ? {}
+        : { tpmAllowTlsKeys: options.tpmAllowTlsKeys }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     },
     findings,
   );
   appraisal.measurements = measurements;
+  appraisal.clocks = clocks;
   appraisal.certLevel = certificationLevel(metadata.manifests, hardware, findings);
 }
 

@@ -7,7 +7,7 @@ import { ExtensionOid } from './extensions.ts';
 export const NOT_BEFORE_LEEWAY_MS = 60_000;
 
 /** What a certificate is to be used for. */
-export type ChainPurpose = 'any' | 'metadata' | 'report';
+export type ChainPurpose = 'any' | 'metadata' | 'report' | 'attestation-key';
 
 interface PurposeRule {
   /** A leaf with a keyUsage extension needs one of these. */
@@ -29,6 +29,10 @@ const PURPOSES: Readonly<Record<Exclude<ChainPurpose, 'any'>, PurposeRule>> = Ob
   report: {
     keyUsage: SIGNING,
     extendedKeyUsage: [CLIENT_AUTH, SERVER_AUTH, TCG_ATTESTATION_KEY, ANY_USAGE],
+  },
+  'attestation-key': {
+    keyUsage: ['digitalSignature'],
+    extendedKeyUsage: [TCG_ATTESTATION_KEY, ANY_USAGE],
   },
 });
 

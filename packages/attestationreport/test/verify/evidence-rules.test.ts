@@ -85,7 +85,7 @@ describe('evidence must be there for all that has reference values', () => {
   });
 
   test('R31 refuses evidence of a type that it cannot verify', async () => {
-    for (const type of ['TPM Evidence', 'SNP evidence', 'sw evidence', '']) {
+    for (const type of ['TDX Evidence', 'tpm evidence', 'SNP evidence', 'sw evidence', '']) {
       const other = otherMeasurer(type, ['evidence', 'collateral']);
       const { codes, result } = await refuse({ measurers: [fakeSoftware(), other] });
       expect(codes).toEqual([ErrorCode.MeasurementTypeNotSupported]);

@@ -4,6 +4,8 @@ import type { Collateral, Component, Evidence, JsonObject } from '../../types/re
 import type { MeasurementResult } from '../../types/result.ts';
 import type { Certificate } from '../../x509/index.ts';
 
+import type { TpmClock, TpmClockStore } from './tpm-clock.ts';
+
 /** What vouches for a measurement: value of the property `cmc.ta` of reference components. */
 export type TrustAnchor = 'TPM' | 'TDX' | 'SNP' | 'SGX' | 'IAS' | 'SW';
 
@@ -33,11 +35,16 @@ export interface EvidenceInput extends WaitOptions {
   readonly snpRoots?: readonly Certificate[];
   /** Revocation lists of SEV-SNP roots, DER. */
   readonly snpRevocationLists?: readonly Uint8Array[];
+  /** See the options of `verify`. */
+  readonly tpmClocks?: TpmClockStore;
+  readonly tpmAllowTlsKeys?: boolean;
   /** Anchors whose evidence was verified before this one. */
   readonly verifiedAnchors: ReadonlySet<TrustAnchor>;
 }
 
 export interface EvidenceOutcome {
+  /** Of a TPM whose evidence was verified: to be remembered when the report is accepted. */
+  readonly clock?: { readonly key: string; readonly value: TpmClock };
   /** Its summary is `success` only when everything about the evidence was verified. */
   readonly result: MeasurementResult;
   /** Whether hardware vouches for it. */

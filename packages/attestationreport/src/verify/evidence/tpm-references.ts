@@ -1,0 +1,120 @@
+import { toHex } from '@cmc/bytes';
+import type { HashName } from '../../crypto/index.ts';
+import type { Component } from '../../types/report.ts';
+import type { DigestResult } from '../../types/result.ts';
+import { hashOf, propertyOf } from './components.ts';
+import type { Reference } from './evidence-verifier.ts';
+import { INIT_VALUE, PCR_SUMMARY } from './tpm-log.ts';
+
+const INDEX = /^(?:[0-9]|1[0-9]|2[0-3])$/;
+
+interface Expected {
+  readonly component: Component;
+  readonly isOptional: boolean;
+  /** How often it may be measured, and how often it was. */
+  allowed: number;
+  seen: number;
+}
+
+/**
+ * The reference values of the TPM by PCR and digest. A mandatory value may be measured as often as it
+ * stands in the manifests, an optional one (a file that may be run) any number of times.
+ */
+export class TpmReferences {
+  readonly #byDigest = new Map<string, Expected>();
+  readonly #byPcr = new Map<number, Reference[]>();
+  readonly #faults: string[] = [];
+  readonly #hash: HashName;
+
+  constructor(references: readonly Reference[], hash: HashName) {
+    this.#hash = hash;
+    for (const reference of references) this.#add(reference);
+  }
+
+  /** References that are of no PCR, a sentence each. */
+  get faults(): readonly string[] {
+    return this.#faults;
+  }
+
+  /** PCRs that have references. */
+  get indices(): readonly number[] {
+    return [...this.#byPcr.keys()].sort((a, b) => a - b);
+  }
+
+  ofPcr(index: number): readonly Reference[] {
+    return this.#byPcr.get(index) ?? [];
+  }
+
+  /** The reference for an event; `undefined` when there is none, or none is left. */
+  take(index: number, digest: Uint8Array): Component | undefined {
+    const expected = this.#byDigest.get(keyOf(index, digest));
+    if (expected === undefined) return undefined;
+    expected.seen += 1;
+    if (!expected.isOptional && expected.seen > expected.allowed) return undefined;
+    return expected.component;
+  }
+
+  /** The mandatory references of a PCR whose events have not come. */
+  missing(index: number): readonly DigestResult[] {
+    return this.ofPcr(index).flatMap(({ component }) => {
+      const digest = hashOf(component, this.#hash);
+      if (digest === undefined || component.name === INIT_VALUE) return [];
+      if (component.name === PCR_SUMMARY) return [this.absent(component, index)];
+      const expected = this.#byDigest.get(keyOf(index, digest));
+      if (expected === undefined || expected.isOptional || expected.seen > 0) return [];
+      return [this.absent(component, index)];
+    });
+  }
+
+  /** Result of a reference that was not measured. */
+  absent(component: Component, index: number): DigestResult {
+    const digest = hashOf(component, this.#hash);
+    const { description, version, purl, name } = component;
+    return {
+      success: component.optional === true,
+      launched: false,
+      type: 'TPM',
+      name,
+      index,
+      ...(digest === undefined ? {} : { digest }),
+      hashAlg: this.#hash,
+      ...(description === undefined ? {} : { description }),
+      ...(version === undefined ? {} : { version }),
+      ...(purl === undefined ? {} : { purl }),
+    };
+  }
+
+  #add(reference: Reference): void {
+    const { component, manifest } = reference;
+    const text = propertyOf(component, 'cmc.index');
+    if (text === undefined || !INDEX.test(text)) {
+      this.#faults.push(`${component.name} of manifest ${manifest}: expected a PCR, got ${text}`);
+      return;
+    }
+    const index = Number(text);
+    const list = this.#byPcr.get(index);
+    if (list === undefined) this.#byPcr.set(index, [reference]);
+    else list.push(reference);
+    const digest = hashOf(component, this.#hash);
+    if (digest === undefined) {
+      const problem = `no ${this.#hash} digest, the bank that is quoted`;
+      if (component.optional !== true) {
+        this.#faults.push(`${component.name} of manifest ${manifest}: ${problem}`);
+      }
+      return;
+    }
+    if (component.name === INIT_VALUE || component.name === PCR_SUMMARY) return;
+    const key = keyOf(index, digest);
+    const known = this.#byDigest.get(key);
+    const isOptional = component.optional === true;
+    if (known === undefined) {
+      this.#byDigest.set(key, { component, isOptional, allowed: 1, seen: 0 });
+    } else {
+      known.allowed += 1;
+    }
+  }
+}
+
+function keyOf(index: number, digest: Uint8Array): string {
+  return `${index}:${toHex(digest)}`;
+}
