@@ -14,6 +14,8 @@ const BENCHMARKS: Readonly<Record<string, { readonly oneCore: boolean }>> = {
   'idle-connection': { oneCore: false },
   daemon: { oneCore: false },
   ima: { oneCore: true },
+  // Puts its server on one core, and itself on another.
+  enroll: { oneCore: false },
 };
 
 const [, , command = '', ...names] = process.argv;
@@ -60,6 +62,8 @@ async function load(name: string, folder: string): Promise<readonly Figure[]> {
       return await (await import('./snp.ts')).snp();
     case 'grpc':
       return await (await import('./grpc.ts')).grpc(folder);
+    case 'enroll':
+      return await (await import('./enroll.ts')).enroll(folder);
     case 'ima':
       return await (await import('./ima.ts')).ima();
     case 'idle-connection':
