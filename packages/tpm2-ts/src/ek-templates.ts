@@ -1,6 +1,6 @@
 import { fromHex } from '@cmc/bytes';
 import { type CurveName, digest, type HashName, hashSize } from './algorithms.ts';
-import { decodeSpki, spkiToPublicArea } from './crypto/spki.ts';
+import { decodeEkSpki, keyToPublicArea } from './crypto/spki.ts';
 import { TPMA_OBJECT, type TpmtEccPublic, type TpmtRsaPublic } from './structures/public-area.ts';
 
 /** A template of the TCG EK Credential Profile (2.3 and later, annex B). */
@@ -89,7 +89,7 @@ export function ekPublicArea(
   spki: Uint8Array,
   range: 'low' | 'high' = 'low',
 ): TpmtRsaPublic | TpmtEccPublic {
-  const key = decodeSpki(spki);
+  const key = decodeEkSpki(spki);
   const fits = EK_TEMPLATES.filter(({ publicArea: area }) =>
     key.type === 'RSA'
       ? area.type === 'RSA' && area.keyBits === 8 * key.modulus.length
@@ -97,7 +97,7 @@ export function ekPublicArea(
   );
   const template = fits.find((candidate) => candidate.range === range) ?? fits[0];
   if (template === undefined) throw new RangeError('no endorsement key template for this key');
-  return spkiToPublicArea(spki, template.publicArea);
+  return keyToPublicArea(key, template.publicArea);
 }
 
 function rsa(

@@ -197,10 +197,11 @@ describe.skipIf(isTpmToolsMissing)('tpm2-tools', () => {
         await tpm.evictControl('owner', ak, persistent);
         write(swtpm, 'our-ak.name', ak.name);
       }
+      write(swtpm, 'ek.tpm2b', new ByteWriter().sized16(encodeTpmtPublic(ek)).finish());
       const ourName = toHex(read(swtpm, 'our-ak.name'));
       tool(
         'tpm2_makecredential',
-        ...`-u ek.pub -s secret -n ${ourName} -G ${algorithm} -o theirs.blob`.split(' '),
+        ...`-T none -u ek.tpm2b -s secret -n ${ourName} -o theirs.blob`.split(' '),
       );
       const blob = new ByteReader(read(swtpm, 'theirs.blob'), 'file');
       expect([blob.u32(), blob.u32()]).toEqual([0xbadcc0de, 1]);

@@ -1,4 +1,4 @@
-import { ByteWriter, encodeUtf8 } from '@cmc/bytes';
+import { ByteWriter, DecodeError, encodeUtf8 } from '@cmc/bytes';
 import { curveSize, hashSize } from '../algorithms.ts';
 import type { TpmtPublic } from '../structures/public-area.ts';
 import { kdfe } from './kdf.ts';
@@ -14,12 +14,17 @@ export interface SharedSeed {
 /**
  * A fresh seed for the holder of a decryption key (Part 1, annexes B.10 and C.6): `IDENTITY` for
  * credentials, `SECRET` for the salt of sessions.
- * @throws {TypeError} `area` holds no key, or a point that is not on its curve
+ * @throws {TypeError} `area` holds no key @throws {DecodeError} a point that is not on its curve
  */
 export async function shareSeed(area: TpmtPublic, label: string): Promise<SharedSeed> {
   const key = publicKeyOf(area);
   if (key === undefined) throw new TypeError(`a public area of type ${area.type} without a key`);
-  return key.type === 'RSA' ? await encryptSeed(key, area, label) : await agree(key, area, label);
+  try {
+    return key.type === 'RSA' ? await encryptSeed(key, area, label) : await agree(key, area, label);
+  } catch (cause) {
+    const at = { path: ['TPMT_PUBLIC', 'unique'], offset: 0 };
+    throw new DecodeError('ERR_DECODE_VALUE', 'the platform refuses this key', at, { cause });
+  }
 }
 
 async function encryptSeed(key: PublicKey, area: TpmtPublic, label: string): Promise<SharedSeed> {

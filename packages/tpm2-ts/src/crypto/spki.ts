@@ -20,6 +20,8 @@ const BIT_STRING = 0x03;
 const UNCOMPRESSED = 0x04;
 /** AlgorithmIdentifiers (RFC 3279, section 2.3), the whole SEQUENCE. */
 const RSA_ALGORITHM = fromHex('300d06092a864886f70d0101010500');
+/** OBJECT IDENTIFIER id-RSAES-OAEP. */
+const OAEP_OID = fromHex('06092a864886f70d010107');
 const EC_ALGORITHMS: Readonly<Record<CurveName, Uint8Array>> = {
   'P-256': fromHex('301306072a8648ce3d020106082a8648ce3d030107'),
   'P-384': fromHex('301006072a8648ce3d020106052b81040022'),
@@ -46,16 +48,7 @@ export function publicKeyOf(area: TpmtPublic): PublicKey | undefined {
 
 /** SubjectPublicKeyInfo (DER) of a key. */
 export function encodeSpki(key: PublicKey): Uint8Array {
-  if (key.type === 'RSA') {
-    const body = element(
-      SEQUENCE,
-      integer(key.modulus),
-      integer(fromHex(key.exponent.toString(16).padStart(8, '0'))),
-    );
-    return element(SEQUENCE, RSA_ALGORITHM, element(BIT_STRING, Uint8Array.of(0), body));
-  }
-  const bits = element(BIT_STRING, Uint8Array.of(0, UNCOMPRESSED), key.x, key.y);
-  return element(SEQUENCE, EC_ALGORITHMS[key.curve], bits);
+  return encodeInfo(key.type === 'RSA' ? RSA_ALGORITHM : EC_ALGORITHMS[key.curve], key);
 }
 
 /**
@@ -64,19 +57,18 @@ export function encodeSpki(key: PublicKey): Uint8Array {
  * @throws {DecodeError} anything else, and DER that is not canonical
  */
 export function decodeSpki(spki: Uint8Array): PublicKey {
-  const outer = new ByteReader(spki, 'SPKI');
-  const info = readElement(outer, SEQUENCE);
-  outer.end();
-  const algorithm = toHex(element(SEQUENCE, readElement(info, SEQUENCE).rest()));
-  const bits = readElement(info, BIT_STRING);
-  info.end();
-  bits.zeros(1);
-  const key = toHex(RSA_ALGORITHM) === algorithm ? readRsa(bits) : readPoint(bits, algorithm);
-  // One key has one encoding: comparing with it replaces every rule of DER.
-  if (!equalBytes(encodeSpki(key), spki)) {
-    outer.fail('ERR_DECODE_NON_CANONICAL', 'not the DER of this key');
-  }
-  return key;
+  return decodeInfo(spki, (algorithm) => equalBytes(algorithm, RSA_ALGORITHM));
+}
+
+/**
+ * As {@link decodeSpki}, for certificates of endorsement keys: early ones of STMicroelectronics say
+ * id-RSAES-OAEP with parameters of TPM 1.2, which are not looked at.
+ * @throws {DecodeError}
+ */
+export function decodeEkSpki(spki: Uint8Array): PublicKey {
+  const isOaep = (algorithm: Uint8Array): boolean =>
+    equalBytes(algorithm.subarray(2, 2 + OAEP_OID.length), OAEP_OID);
+  return decodeInfo(spki, (algorithm) => equalBytes(algorithm, RSA_ALGORITHM) || isOaep(algorithm));
 }
 
 /** SubjectPublicKeyInfo of the key in a public area. @throws {TypeError} there is none in it */
@@ -94,7 +86,14 @@ export function spkiToPublicArea(
   spki: Uint8Array,
   template: TpmtRsaPublic | TpmtEccPublic,
 ): TpmtRsaPublic | TpmtEccPublic {
-  const key = decodeSpki(spki);
+  return keyToPublicArea(decodeSpki(spki), template);
+}
+
+/** As {@link spkiToPublicArea}, of a key. */
+export function keyToPublicArea(
+  key: PublicKey,
+  template: TpmtRsaPublic | TpmtEccPublic,
+): TpmtRsaPublic | TpmtEccPublic {
   if (key.type === 'RSA' && template.type === 'RSA') {
     const exponent = key.exponent === DEFAULT_EXPONENT ? 0 : key.exponent;
     return { ...template, keyBits: 8 * key.modulus.length, exponent, unique: key.modulus };
@@ -111,6 +110,32 @@ export function padStart(bytes: Uint8Array, size: number): Uint8Array {
   const padded = new Uint8Array(size);
   padded.set(bytes, size - bytes.length);
   return padded;
+}
+
+function encodeInfo(algorithm: Uint8Array, key: PublicKey): Uint8Array {
+  if (key.type === 'ECC') {
+    const point = element(BIT_STRING, Uint8Array.of(0, UNCOMPRESSED), key.x, key.y);
+    return element(SEQUENCE, algorithm, point);
+  }
+  const exponent = integer(fromHex(key.exponent.toString(16).padStart(8, '0')));
+  const body = element(SEQUENCE, integer(key.modulus), exponent);
+  return element(SEQUENCE, algorithm, element(BIT_STRING, Uint8Array.of(0), body));
+}
+
+function decodeInfo(spki: Uint8Array, isRsa: (algorithm: Uint8Array) => boolean): PublicKey {
+  const outer = new ByteReader(spki, 'SPKI');
+  const info = readElement(outer, SEQUENCE);
+  outer.end();
+  const algorithm = element(SEQUENCE, readElement(info, SEQUENCE).rest());
+  const bits = readElement(info, BIT_STRING);
+  info.end();
+  bits.zeros(1);
+  const key = isRsa(algorithm) ? readRsa(bits) : readPoint(bits, toHex(algorithm));
+  // One key has one encoding: comparing with it replaces every rule of DER.
+  if (!equalBytes(encodeInfo(algorithm, key), spki)) {
+    outer.fail('ERR_DECODE_NON_CANONICAL', 'not the DER of this key');
+  }
+  return key;
 }
 
 function readRsa(bits: ByteReader): PublicKey {

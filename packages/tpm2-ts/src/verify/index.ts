@@ -4,6 +4,7 @@ export type { Credential, MakeCredentialOptions } from '../crypto/make-credentia
 export { makeCredential } from '../crypto/make-credential.ts';
 export type { PublicKey } from '../crypto/spki.ts';
 export {
+  decodeEkSpki,
   decodeSpki,
   encodeSpki,
   publicAreaToSpki,

@@ -8,6 +8,7 @@ import type { HashName, PcrValues } from '../../src/verify/index.ts';
 /** A case of an index.json. */
 export interface VectorCase {
   readonly id: string;
+  readonly kind: string;
   readonly file: string;
   readonly files?: Readonly<Record<string, string>>;
   readonly expected: {
