@@ -8,3 +8,5 @@ export type { SnpGuest } from './snp/precompute.ts';
 export { precomputeSnp } from './snp/precompute.ts';
 export { cpuSignature, PROCESSOR_TYPES, processorSignature } from './snp/processors.ts';
 export type { Monitor } from './snp/vmsa.ts';
+export { type EventLogComponentsOptions, eventLogComponents } from './tpm/event-log.ts';
+export { type ImaComponents, type ImaComponentsOptions, imaComponents } from './tpm/ima.ts';

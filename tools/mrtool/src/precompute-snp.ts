@@ -1,9 +1,9 @@
 import type { Component } from '@cmc/attestationreport';
-import { componentSchema, encodeStruct } from '@cmc/attestationreport/codec';
-import { decodeUtf8, toHex } from '@cmc/bytes';
+import { toHex } from '@cmc/bytes';
 import { UsageError } from '@cmc/host';
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import { componentsText } from './component-list.ts';
 import { readInput, writeOutput } from './files.ts';
 import type { DirectBoot } from './snp/kernel-hashes.ts';
 import { precomputeSnp } from './snp/precompute.ts';
@@ -88,7 +88,7 @@ function componentText(name: string, measurement: Uint8Array): string {
     hashes: [{ alg: 'SHA-384', content: measurement }],
     properties: [{ name: 'cmc.ta', value: 'SNP' }],
   };
-  return `[${decodeUtf8(encodeStruct(componentSchema, component, 'json'))}]\n`;
+  return componentsText([component]);
 }
 
 async function readBoot(flags: Flags): Promise<DirectBoot | undefined> {

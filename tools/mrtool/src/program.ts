@@ -1,5 +1,7 @@
 import { packageVersion } from '@cmc/host';
 import { Command } from 'commander';
+import { addParseIma } from './parse-ima.ts';
+import { addParseTpm } from './parse-tpm.ts';
 import { addPrecomputeSnp } from './precompute-snp.ts';
 
 const EXIT_CODES = `
@@ -13,6 +15,11 @@ export function createProgram(): Command {
     .description('Reference values: what software and firmware will measure, for manifests.')
     .version(packageVersion(import.meta.url))
     .addHelpText('after', EXIT_CODES);
+  const parse = program
+    .command('parse')
+    .description('reference values from a log of a trusted machine');
+  addParseTpm(parse);
+  addParseIma(parse);
   const precompute = program
     .command('precompute')
     .description('compute what will be measured, without the machine');

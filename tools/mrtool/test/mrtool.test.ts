@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { vectorsDir } from '@cmc/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { syntheticFirmware } from './support/synthetic-firmware.ts';
 
@@ -85,5 +86,43 @@ describe('mrtool precompute snp', () => {
     const run = await mrtool(...args);
     expect(run.code).toBe(2);
     expect(run.stderr).toContain('ERR_MR_FIRMWARE');
+  });
+});
+
+describe('mrtool parse', () => {
+  const log = join(vectorsDir(), 'vm-ovmf', 'eventlog.bin');
+  const list = join(vectorsDir(), 'vm-ovmf', 'ima-2.bin');
+
+  test('tpm prints the components of a log', async () => {
+    const run = await mrtool('parse', 'tpm', log, '--pcrs', '4,9', '--bank', 'sha384');
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    const components = JSON.parse(run.stdout) as { hashes: { alg: string }[] }[];
+    expect(components).toHaveLength(7);
+    expect(components.flatMap(({ hashes }) => hashes.map(({ alg }) => alg))).toEqual(
+      components.map(() => 'SHA-384'),
+    );
+  });
+
+  test('ima writes the components of a list, and says what is none', async () => {
+    const run = await mrtool('parse', 'ima', list, '--out', 'ima.json');
+    expect(run).toMatchObject({ code: 0, stdout: '' });
+    expect(run.stderr).toContain('"/data/busy.log", is a violation');
+    const components = JSON.parse(readFileSync(join(folder, 'ima.json'), 'utf8')) as unknown[];
+    expect(components).toHaveLength(43);
+  });
+
+  test.each([
+    ['an unknown bank', ['parse', 'tpm', log, '--bank', 'md5']],
+    ['a bank that the log does not have', ['parse', 'tpm', log, '--bank', 'sha512']],
+    ['a PCR that there is not', ['parse', 'tpm', log, '--pcrs', '0-24']],
+    ['PCRs backwards', ['parse', 'ima', list, '--pcrs', '7-1']],
+    ['a log that is none', ['parse', 'tpm', list]],
+    ['a list that is none', ['parse', 'ima', log]],
+    ['no log', ['parse', 'tpm']],
+    ['a log that is missing', ['parse', 'tpm', 'none']],
+  ])('with %s exits with 2 and says why', async (_, args) => {
+    const run = await mrtool(...args);
+    expect(run).toMatchObject({ code: 2, stdout: '' });
+    expect(run.stderr).not.toBe('');
   });
 });
