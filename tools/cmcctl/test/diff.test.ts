@@ -1,10 +1,18 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { generate } from '@cmc/attestationreport';
+import { type Component, generate } from '@cmc/attestationreport';
 import { createContainerEvent } from '@cmc/driver-sw';
 import { BUILD_TIMEOUT_MS, type Party } from '@cmc/testbed';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { manifestOf } from '../../../packages/attestationreport/test/support/scene.ts';
+import {
+  createFakeChip,
+  fakeSnp,
+  snpReference,
+} from '../../../packages/attestationreport/test/support/snp.ts';
+import { manifestChanges } from '../src/diff/manifest-changes.ts';
 import { type Change, compareEntries, type Entry } from '../src/diff/snapshot.ts';
+import { createWorld } from './faults.ts';
 import { parseOutput } from './outputs.ts';
 import { buildProgram, createSite, type Site } from './site.ts';
 
@@ -77,6 +85,57 @@ describe('diff', () => {
     expect(changes.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
       'removed SW 0 prover-guard',
       'added SW 0 stranger',
+    ]);
+  });
+
+  test('of a report and its manifests goes by values, whatever the names and banks', async () => {
+    const { scene, amd } = await createWorld();
+    const tpm = (name: string, index: string, ...hashes: readonly [string, number][]) => ({
+      type: 'firmware',
+      name,
+      hashes: hashes.map(([alg, byte]) => ({ alg, content: new Uint8Array(32).fill(byte) })),
+      properties: [
+        { name: 'cmc.ta', value: 'TPM' },
+        { name: 'cmc.index', value: index },
+      ],
+    });
+    const events = [
+      tpm('TPM_PCR_INIT_VALUE', '4', ['SHA-256', 0]),
+      tpm('shim', '4', ['SHA-256', 1]),
+      tpm('grub', '4', ['SHA-256', 2]),
+      tpm('evil', '4', ['SHA-256', 3]),
+    ];
+    const references = [
+      tpm('boot loader', '4', ['SHA-1', 9], ['SHA-256', 1]),
+      tpm('grub', '4', ['SHA-256', 7]),
+      tpm('kernel', '4', ['SHA-256', 8]),
+      { ...tpm('module', '4', ['SHA-256', 8]), optional: true },
+    ];
+    const chip = await createFakeChip(amd);
+    const report = await scene.report({
+      measurers: [
+        fakeSnp(amd.product, chip),
+        {
+          name: 'tpm',
+          prepare: async () => ({
+            collateral: [
+              { type: 'TPM Evidence', artifacts: [{ type: 'PCR Eventlog', index: 4, events }] },
+            ],
+            measure: async () => [{ type: 'TPM Evidence', evidence: new Uint8Array() }],
+          }),
+        },
+      ],
+    });
+    const manifest = (components: Component[]) => scene.sign(manifestOf('x', 'x', components));
+    const changes = async (...components: Component[]) =>
+      manifestChanges(report, [await manifest([...components, ...references])]).map(
+        ({ kind, name }) => `${kind} ${name}`,
+      );
+    const expected = ['changed TPM 4 grub', 'removed TPM 4 kernel', 'added TPM 4 evil'];
+    expect(await changes(snpReference())).toEqual(expected);
+    expect(await changes(snpReference(new Uint8Array(48)))).toEqual([
+      'changed SNP measurement',
+      ...expected,
     ]);
   });
 

@@ -1,8 +1,8 @@
 import { DecodeError } from '@cmc/bytes';
 import { readSettingFile, UsageError } from '@cmc/host';
 import { decodeResult } from '../explain/read-result.ts';
-import { referenceEntries, referenceValue } from './reference-entries.ts';
-import { reportEntries } from './report-entries.ts';
+import { manifestChanges } from './manifest-changes.ts';
+import { readReport, reportEntries } from './report-entries.ts';
 import { resultEntries } from './result-entries.ts';
 import { type Change, compareEntries } from './snapshot.ts';
 
@@ -35,35 +35,15 @@ export async function diffFiles(files: readonly string[]): Promise<Difference> {
       changes: compareEntries(reportEntries(first), reportEntries(second)),
     };
   }
-  return { kind: 'report and manifests', changes: withManifests(first, [second, ...others]) };
+  return { kind: 'report and manifests', changes: manifestChanges(first, [second, ...others]) };
 }
 
 function isReport(bytes: Uint8Array): boolean {
   try {
-    reportEntries(bytes);
+    readReport(bytes);
     return true;
   } catch (error) {
     if (error instanceof DecodeError) return false;
     throw error;
   }
-}
-
-function withManifests(report: Uint8Array, manifests: readonly Uint8Array[]): readonly Change[] {
-  const measured = reportEntries(report, referenceValue).filter(
-    ({ section }) => section === 'events',
-  );
-  const known = new Set(measured.map(({ name, value }) => JSON.stringify([name, value])));
-  const isMeasured = ({ name, value }: { readonly name: string; readonly value: string }) =>
-    known.has(JSON.stringify([name, value]));
-  const references = manifests
-    .flatMap(referenceEntries)
-    .filter((reference) => !reference.optional || isMeasured(reference));
-  // How often something was measured says nothing: a reference value allows it any number of times.
-  return compareEntries(unique(references), unique(measured));
-}
-
-function unique<T extends { readonly name: string; readonly value: string }>(
-  entries: readonly T[],
-): readonly T[] {
-  return [...new Map(entries.map((entry) => [`${entry.name}\n${entry.value}`, entry])).values()];
 }

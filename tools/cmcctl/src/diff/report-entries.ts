@@ -5,27 +5,40 @@ import {
   parseSnpReport,
   productOfReport,
   SNP_REPORT_BYTES,
+  type SnpReport,
   snpReportToJson,
 } from '@cmc/attestationreport/snp';
 import { fingerprint, parseCertificate } from '@cmc/attestationreport/x509';
 import { DecodeError, toHex } from '@cmc/bytes';
 import type { Entry } from './snapshot.ts';
 
-/** What of an event is compared. */
-export type EventValue = (component: Component) => string;
-
 /** What a report says, unverified. Nonces and signatures are left out: they always differ. */
-export function reportEntries(
-  bytes: Uint8Array,
-  toValue: EventValue = measuredValue,
-): readonly Entry[] {
-  const { report } = decodeReport(isSignedReport(bytes) ? extractPayload(bytes).payload : bytes);
+export function reportEntries(bytes: Uint8Array): readonly Entry[] {
+  const report = readReport(bytes);
   return [
-    ...eventEntries(report, toValue),
+    ...eventEntries(report),
     ...metadataEntries(report),
     ...certificateEntries(report),
     ...(report.evidences ?? []).flatMap(platformEntries),
   ];
+}
+
+/** The report in `bytes`, whether it is signed as a whole or not. @throws {DecodeError} */
+export function readReport(bytes: Uint8Array): UnverifiedReport {
+  return decodeReport(isSignedReport(bytes) ? extractPayload(bytes).payload : bytes).report;
+}
+
+/** What measured something, from the type of its evidence: `SW`, `TPM`, `SNP`. */
+export function anchorOf(evidenceType: string): string {
+  return evidenceType.replace(/ Evidence$/, '');
+}
+
+/** Launch measurements of SEV-SNP guests, hex. */
+export function snpMeasurements({ evidences }: UnverifiedReport): readonly string[] {
+  return (evidences ?? []).flatMap((evidence) => {
+    const report = readSnp(evidence);
+    return typeof report === 'object' ? [toHex(report.measurement)] : [];
+  });
 }
 
 /** Name of an event: what measured it, its register or log, and how it calls itself. */
@@ -34,19 +47,19 @@ export function eventName(anchor: string, index: string | number, name: string):
 }
 
 /** Hash of an event, of a container also those of its parts. */
-export function measuredValue({ hashes = [], ctrData }: Component): string {
+function measuredValue({ hashes = [], ctrData }: Component): string {
   const all = hashes.map(({ alg, content }) => `${alg} ${toHex(content)}`).join(', ');
   if (ctrData === undefined) return all || 'no hash';
   const { configSha256, rootfsSha256 } = ctrData;
   return `${all}, configuration ${toHex(configSha256)}, files ${toHex(rootfsSha256)}`;
 }
 
-function eventEntries(report: UnverifiedReport, toValue: EventValue): readonly Entry[] {
-  return (report.context.collateral ?? []).flatMap(({ type, artifacts = [] }) =>
+function eventEntries({ context }: UnverifiedReport): readonly Entry[] {
+  return (context.collateral ?? []).flatMap(({ type, artifacts = [] }) =>
     artifacts.flatMap(({ index, events = [] }) =>
       events.map((event): Entry => {
-        const name = eventName(type.replace(/ Evidence$/, ''), index, event.name);
-        return { section: 'events', name, value: toValue(event) };
+        const name = eventName(anchorOf(type), index, event.name);
+        return { section: 'events', name, value: measuredValue(event) };
       }),
     ),
   );
@@ -101,10 +114,17 @@ const PLATFORM: readonly string[] = [
   'currentMitVector',
 ];
 
-function platformEntries({ type, evidence }: Evidence): readonly Entry[] {
-  if (type !== 'SNP Evidence' || evidence === null) return [];
-  const report = attempt(() => parseSnpReport(evidence.subarray(0, SNP_REPORT_BYTES)));
-  if (report === undefined) return [{ section: 'platform', name: type, value: 'unreadable' }];
+function readSnp({ type, evidence }: Evidence): SnpReport | 'unreadable' | undefined {
+  if (type !== 'SNP Evidence' || evidence === null) return undefined;
+  return attempt(() => parseSnpReport(evidence.subarray(0, SNP_REPORT_BYTES))) ?? 'unreadable';
+}
+
+function platformEntries(evidence: Evidence): readonly Entry[] {
+  const report = readSnp(evidence);
+  if (report === undefined) return [];
+  if (report === 'unreadable') {
+    return [{ section: 'platform', name: evidence.type, value: report }];
+  }
   const json = snpReportToJson(report, productOfReport(report) ?? 'Milan');
   return PLATFORM.flatMap((name) => {
     const value = json[name];
