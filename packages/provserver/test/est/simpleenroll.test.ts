@@ -4,9 +4,18 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parseCertificate } from '@cmc/attestationreport/x509';
 import { toHex } from '@cmc/bytes';
-import { createCsr, decodeBase64Lines, decodeCertsOnly, encodeBase64Lines } from '@cmc/est';
+import {
+  createCsr,
+  decodeBase64Lines,
+  decodeCertsOnly,
+  encodeBase64Lines,
+  issueCertificate,
+  KeyPurpose,
+} from '@cmc/est';
 import { createFakeCa, flipEachByte } from '@cmc/testkit';
 import { expect, test } from 'vitest';
+import { readIssuer } from '../../src/config/key-files.ts';
+import { newCertificate } from '../support/certificates.ts';
 import {
   auditActions,
   createKey,
@@ -344,6 +353,54 @@ test('R50 renewal needs a client certificate of this server that is valid and no
   expect((await server.send({ ...request, tls })).status).toBe(200);
   await server.store.revokeCertificate(toHex(certificate.serialNumber), 'superseded', new Date());
   expect((await server.send({ ...request, tls })).status).toBe(403);
+});
+
+test('R50 a certificate with the serial number of another one in the records does not count', async () => {
+  const server = await startTestServer();
+  const key = await createKey();
+  const issuer = await readIssuer(server.config);
+  const now = new Date();
+  const { certificate, serial } = await issueCertificate(
+    {
+      subject: { commonName: 'device.example' },
+      publicKey: key.signer.publicKey,
+      dnsNames: ['device.example'],
+      purposes: [KeyPurpose.clientAuth],
+      lifetimeMs: 3_600_000,
+    },
+    { issuer, now },
+  );
+  const tls = { cert: pemOf(certificate), key: key.pem };
+  const request = { path: REENROLL, ...simpleRequest(await csrFor(key.signer)), tls };
+  expect((await server.send(request)).status).toBe(403);
+  await server.store.issueCertificate(newCertificate({ serial, method: 'token' }), now);
+  expect((await server.send(request)).status).toBe(403);
+});
+
+test('R50 a certificate that is not for TLS clients renews nothing', async () => {
+  const server = await startTestServer();
+  const key = await createKey();
+  const issuer = await readIssuer(server.config);
+  const now = new Date();
+  const issue = async (purpose: string): Promise<number> => {
+    const { certificate, serial } = await issueCertificate(
+      {
+        subject: { commonName: 'device.example' },
+        publicKey: key.signer.publicKey,
+        dnsNames: ['device.example'],
+        purposes: [purpose],
+        lifetimeMs: 3_600_000,
+      },
+      { issuer, now },
+    );
+    const record = { serial, certificate, subject: 'CN=device.example', method: 'token' } as const;
+    await server.store.issueCertificate(newCertificate(record), now);
+    const tls = { cert: pemOf(certificate), key: key.pem };
+    const request = { path: REENROLL, ...simpleRequest(await csrFor(key.signer)), tls };
+    return (await server.send(request)).status;
+  };
+  expect(await issue(KeyPurpose.attestationKey)).toBe(403);
+  expect(await issue(KeyPurpose.clientAuth)).toBe(200);
 });
 
 test('R50 where a certificate is demanded besides a token, neither is enough', async () => {

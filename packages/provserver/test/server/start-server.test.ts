@@ -188,6 +188,11 @@ test('publishes results before the device gets its answer', async () => {
     { summary: { status: 'success' }, prover: { hostname: 'device.example' } },
     { summary: { status: 'fail' } },
   ]);
+  // A nonce that is not ours is refused before anything is verified.
+  const serverNonce = new Uint8Array(32);
+  const foreign = server.client().attestEnroll({ csr, report }, { serverNonce });
+  await expect(foreign).rejects.toMatchObject({ status: 403 });
+  expect(received).toHaveLength(2);
 });
 
 test('does not start with a key that is not that of its certificate, and leaves nothing open', async () => {

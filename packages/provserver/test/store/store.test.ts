@@ -221,30 +221,57 @@ function contract(newUrl: () => Promise<string>): void {
     expect(await store.nextCrl(later(91 * DAY_MS))).toEqual({ number: 3n, revoked: [] });
   });
 
-  test('R49 a device keeps the key that it came with, also when two come at once', async () => {
+  test('R49 a device keeps the keys that it came with, also when others come at once', async () => {
     const store = await open();
-    const outcomes = await Promise.all(
-      Array.from({ length: 10 }, (_, i) =>
-        store.registerDevice({ id: 'device', keySha256: `key${i % 2}` }, NOW),
-      ),
-    );
-    expect(outcomes.filter((outcome) => outcome === 'registered')).toHaveLength(1);
-    expect(outcomes.filter((outcome) => outcome === 'known')).toHaveLength(4);
-    expect(outcomes.filter((outcome) => outcome === 'conflict')).toHaveLength(5);
+    const enroll = async (ak: string, ekSha256: string, device = 'device'): Promise<unknown> => {
+      const attestationKey = { name: ak, publicKey: Uint8Array.of(1), device, ekSha256 };
+      const change = { device, method: 'tpm-activate', attestationKey } as const;
+      const outcome = await store.issueCertificate(newCertificate(change), NOW);
+      return outcome.state === 'refused' ? outcome.reason : outcome.state;
+    };
+    const outcomes = await Promise.all([0, 1, 0, 1, 0, 1].map((i) => enroll(`ak${i}`, `ek${i}`)));
+    expect(outcomes.toSorted()).toEqual([...Array(3).fill('device'), ...Array(3).fill('issued')]);
+    const first = String(outcomes.indexOf('issued') % 2);
+    expect(await enroll(`ak${first}`, 'ek')).toBe('device');
+    expect(await enroll('ak', `ek${first}`)).toBe('device');
+    expect(await enroll(`ak${first}`, `ek${first}`, 'other')).toBe('device');
+    expect(await enroll(`ak${first}`, `ek${first}`)).toBe('issued');
+    expect(await store.listCertificates({ limit: 10, now: NOW })).toHaveLength(4);
     const actions = (await store.auditTrail({ limit: 100 })).map(({ action }) => action);
-    expect(actions.filter((action) => action === 'device-conflict')).toHaveLength(5);
+    expect(actions.filter((action) => action === 'device-conflict')).toHaveLength(6);
     expect(actions.filter((action) => action === 'device-registered')).toHaveLength(1);
   });
 
-  test('an attestation key belongs to a registered device', async () => {
+  test('an attestation key is known with its device until that is forgotten', async () => {
     const store = await open();
     const key = { name: '000b', publicKey: Uint8Array.of(1), device: 'd', ekSha256: 'ek' };
-    await store.registerDevice({ id: 'd', keySha256: 'ek' }, NOW);
     expect(await store.attestationKey('000b')).toBeUndefined();
-    await store.rememberAttestationKey(key, NOW);
-    await store.rememberAttestationKey(key, NOW);
+    await store.issueCertificate(newCertificate({ device: 'd', attestationKey: key }), NOW);
     expect(await store.attestationKey('000b')).toEqual(key);
-    expect(await store.attestationKey('000c')).toBeUndefined();
+    expect(await store.forgetDevice('e', NOW)).toBe(false);
+    expect(await store.forgetDevice('d', NOW)).toBe(true);
+    expect(await store.attestationKey('000b')).toBeUndefined();
+    const others = { ...key, name: '000c', ekSha256: 'other' };
+    const outcome = await store.issueCertificate(newCertificate({ attestationKey: others }), NOW);
+    expect(outcome.state).toBe('issued');
+  });
+
+  test('certificates of vendors are found by their subject, and trusted as said last', async () => {
+    const store = await open();
+    const one = { sha256: 'a', subject: '30', certificate: Uint8Array.of(1), isRoot: false };
+    const two = { sha256: 'b', subject: '31', certificate: Uint8Array.of(2), isRoot: true };
+    expect(await store.addVendorCertificates([one, two, one], NOW)).toBe(2);
+    expect(await store.addVendorCertificates([one, { ...two, isRoot: false }], NOW)).toBe(1);
+    expect(await store.vendorCertificates('30')).toEqual([one]);
+    expect(await store.vendorCertificates()).toEqual([one, { ...two, isRoot: false }]);
+    expect(await store.removeVendorCertificate('a', NOW)).toBe(true);
+    expect(await store.removeVendorCertificate('a', NOW)).toBe(false);
+    expect(await store.vendorCertificates('30')).toEqual([]);
+    const actions = (await store.auditTrail({ limit: 9 })).map(({ action }) => action);
+    expect(actions).toEqual([
+      ...Array(3).fill('vendor-certificate-added'),
+      'vendor-certificate-removed',
+    ]);
   });
 
   test('R47 a nonce of the server counts once, and not after it expired', async () => {
