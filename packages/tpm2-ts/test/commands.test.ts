@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { encodeUtf8, equalBytes, fromHex } from '@cmc/bytes';
+import { flipEachByte } from '@cmc/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   hierarchyEntity,
@@ -174,6 +175,35 @@ describe.skipIf(isSwtpmMissing)('commands', () => {
       object: ak.publicArea,
     });
     expect(swapped.checks.find(({ id }) => id === 'object-name')?.ok).toBe(false);
+  });
+
+  test('each byte of a certified creation counts: flipped, it is refused', async () => {
+    await using ak = await createAndLoad('P-256', ECDSA_256);
+    const { creation } = ak;
+    const qualifyingData = encodeUtf8('fresh');
+    const good = {
+      ...(await tpm.certifyCreation(ak, ak, { ...creation, qualifyingData })),
+      key: { publicArea: ak.publicArea },
+      qualifyingData,
+      object: ak.publicArea,
+      creationData: creation.creationData,
+    };
+    expect((await verifyCreation(good)).ok).toBe(true);
+    for (const field of ['attest', 'signature', 'object', 'creationData'] as const) {
+      for (const { offset, bytes } of flipEachByte(good[field])) {
+        const { ok } = await verifyCreation({ ...good, [field]: bytes });
+        expect(ok, `byte ${offset} of ${field}`).toBe(false);
+      }
+    }
+    const other = await verifyCreation({ ...good, qualifyingData: encodeUtf8('stale') });
+    expect(other.checks.filter((check) => !check.ok).map(({ id }) => id)).toEqual(['nonce']);
+    const asCertify = await verifyCertify(good);
+    expect(asCertify.checks.find(({ id }) => id === 'type')?.ok).toBe(false);
+    const requiredAttributes = ['fixedTPM', 'decrypt'] as const;
+    const strict = await verifyCreation({ ...good, requiredAttributes });
+    expect(strict.checks.filter((check) => !check.ok).map(({ id }) => id)).toEqual([
+      'object-attributes',
+    ]);
   });
 
   test('R10 an attestation by a key that is not restricted is refused', async () => {

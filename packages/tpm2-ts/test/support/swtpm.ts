@@ -49,7 +49,7 @@ export async function startSwtpm(options: { readonly ek?: boolean } = {}): Promi
   return {
     folder,
     path,
-    open: (more = {}) => openTpm({ socket: { path }, ...more }),
+    open: (more = { socket: { path } }) => openTpm(more),
     tool: (program, ...args) => {
       const environment = { ...process.env, TPM2TOOLS_TCTI: `swtpm:path=${path}` };
       const { status, stdout, stderr } = spawnSync(program, args, {
