@@ -2,7 +2,7 @@ import type { AttestationResult, Metadata, MetadataVersionStore } from '@cmc/att
 import { createPolicyEngine } from '@cmc/attestationreport/policy';
 import { parseCertificate } from '@cmc/attestationreport/x509';
 import { encodeUtf8 } from '@cmc/bytes';
-import { createFakeCa } from '@cmc/testkit';
+import { createFakeCa, createFakeKeySync } from '@cmc/testkit';
 import {
   createScene,
   digestOf,
@@ -27,6 +27,13 @@ import {
   containerSpec,
   fakeSoftware,
 } from '../../../packages/attestationreport/test/support/software.ts';
+import {
+  BOOT,
+  type FakeTpmOptions,
+  fakeTpm,
+  tpmMetadata,
+  tpmReferences,
+} from '../../../packages/attestationreport/test/support/tpm.ts';
 
 /** One thing that can be wrong with a report, and nothing else is. */
 export interface Fault {
@@ -107,6 +114,25 @@ async function judgeSnp(
   return await judge(world, { measurers, metadata }, { snpRoots: [amd.root] });
 }
 
+async function judgeTpm(
+  world: World,
+  options: Partial<FakeTpmOptions> = {},
+  verifyOptions: VerifyChanges = {},
+): Promise<AttestationResult> {
+  const key = createFakeKeySync('EC256');
+  const { certificate } = await world.scene.ca.issue({
+    key,
+    commonName: 'attestation key',
+    keyUsage: ['digitalSignature'],
+    extendedKeyUsage: ['2.23.133.8.3'],
+    notBefore: new Date('2026-01-01T00:00:00Z'),
+    notAfter: new Date('2027-01-01T00:00:00Z'),
+  });
+  const measurers = [fakeTpm({ key, certs: [certificate], ...options })];
+  const metadata = tpmMetadata(tpmReferences(BOOT));
+  return await judge(world, { measurers, metadata }, verifyOptions);
+}
+
 function remembering(version: string): MetadataVersionStore {
   return { lastSeen: () => version, remember: async () => undefined };
 }
@@ -121,6 +147,7 @@ export const GOOD: readonly Omit<Fault, 'id'>[] = [
   { fault: 'a policy', make: (world) => judgePolicy(world, 'JSON.parse(json).certLevel === 1') },
   { fault: 'revocation status', make: (world) => judgeRevocation(world, 'good') },
   { fault: 'SEV-SNP', make: (world) => judgeSnp(world) },
+  { fault: 'a TPM', make: (world) => judgeTpm(world) },
   {
     fault: 'a memory of versions',
     make: (world) => judge(world, {}, { metadataVersions: remembering('2026-05-01T00:00:00Z') }),
@@ -281,6 +308,47 @@ export const FAULTS: readonly Fault[] = [
     fault: 'The policy has a mistake',
     id: 'policy-failed',
     make: (world) => judgePolicy(world, 'JSON.parse(json).nothing.there'),
+  },
+  {
+    fault: 'Another boot loader was booted (PCR 4)',
+    id: 'boot-event-unknown',
+    make: (world) => {
+      const [loader] = BOOT[4] ?? [];
+      const event = { name: loader?.name ?? '', data: 'another boot loader' };
+      return judgeTpm(world, { events: { ...BOOT, 4: [event] } });
+    },
+  },
+  {
+    fault: 'A file was run that no manifest knows (IMA)',
+    id: 'ima-file-unknown',
+    make: (world) => {
+      const event = { name: '/usr/bin/evil', data: 'evil' };
+      return judgeTpm(world, { events: { ...BOOT, 10: [...(BOOT[10] ?? []), event] } });
+    },
+  },
+  {
+    fault: 'An event was taken out of the boot log',
+    id: 'quote-mismatch',
+    make: (world) =>
+      judgeTpm(world, {
+        artifacts: (all) => all.map((one) => (one.index === 4 ? { ...one, events: [] } : one)),
+      }),
+  },
+  {
+    fault: 'A register that manifests have values for is not quoted',
+    id: 'pcr-not-reported',
+    make: (world) => {
+      const { 4: _, ...events } = BOOT;
+      return judgeTpm(world, { events });
+    },
+  },
+  {
+    fault: 'A virtual machine was set back to an old snapshot (clock of the TPM)',
+    id: 'tpm-clock-backwards',
+    make: (world) => {
+      const lastSeen = () => ({ clock: 999_999n, resetCount: 9, restartCount: 0 });
+      return judgeTpm(world, {}, { tpmClocks: { lastSeen, remember: async () => undefined } });
+    },
   },
   {
     fault: 'An SEV-SNP guest can be debugged',

@@ -9,6 +9,8 @@ import { snpFindings } from './snp-findings.ts';
 
 /** More events of one kind are only counted: the prover decides how many there are. */
 const MAX_ARTIFACTS = 1000;
+/** Of the data of an event. */
+const MAX_CONTENT = 120;
 /** Register that the Linux kernel measures files into. */
 const IMA_REGISTER = 10;
 
@@ -122,9 +124,9 @@ function unknownFinding(
   { what, kind, path }: ArtifactsPlace,
 ): Finding {
   const { measured, description } = artifact;
-  const subject = `${what}: ${artifactText(artifact)}`;
+  const subject = `${what}: ${artifactText(kind, artifact)}`;
   const reason = description === undefined ? '' : `: ${description}`;
-  const near = nearest === undefined ? '' : `; the nearest one is ${artifactText(nearest)}`;
+  const near = nearest === undefined ? '' : `; the nearest one is ${artifactText(kind, nearest)}`;
   const wanted = nearest?.digest ?? (measured === undefined ? undefined : artifact.digest);
   const got = measured ?? (artifact.digest && toHex(artifact.digest));
   return toFinding({
@@ -137,7 +139,7 @@ function unknownFinding(
         : `${subject} was measured as ${measured}`,
     ...(wanted === undefined ? {} : { expected: toHex(wanted) }),
     ...(got === undefined ? {} : { got }),
-    ...(nearest === undefined ? {} : { nearest: artifactText(nearest) }),
+    ...(nearest === undefined ? {} : { nearest: artifactText(kind, nearest) }),
   });
 }
 
@@ -146,15 +148,18 @@ function missingFinding(artifact: DigestResult, { what, kind, path }: ArtifactsP
     id: reasonOfMissing(kind, artifact),
     severity: 'error',
     path,
-    text: `${what}: ${artifactText(artifact)} is required but was not measured`,
+    text: `${what}: ${artifactText(kind, artifact)} is required but was not measured`,
     ...(artifact.digest === undefined ? {} : { expected: toHex(artifact.digest) }),
     got: 'nothing',
   });
 }
 
-function artifactText({ name = 'unnamed', digest, index }: DigestResult): string {
+function artifactText(kind: string, artifact: DigestResult): string {
+  const { name = 'unnamed', digest, index, eventData } = artifact;
   const hash = digest === undefined ? 'without hash' : `with hash ${toHex(digest)}`;
-  return `${name} ${hash} (index ${index})`;
+  const content = eventData?.uefivariabledata?.unicodename ?? eventData?.stringcontent;
+  const what = content === undefined ? name : `${name} "${content.slice(0, MAX_CONTENT)}"`;
+  return `${what} ${hash} (${kind === 'TPM' ? 'PCR' : 'index'} ${index})`;
 }
 
 function reasonOfUnknown(kind: string, { index }: DigestResult): ReasonId {

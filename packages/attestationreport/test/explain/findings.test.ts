@@ -95,9 +95,24 @@ describe('findings', () => {
       ],
     });
     expect(findings(result).map(({ id, nearest }) => [id, nearest])).toEqual([
-      ['boot-event-unknown', 'shim with hash 0a (index 4)'],
-      ['ima-file-unknown', '/usr/bin/ls with hash 0b (index 10)'],
+      ['boot-event-unknown', 'shim with hash 0a (PCR 4)'],
+      ['ima-file-unknown', '/usr/bin/ls with hash 0b (PCR 10)'],
       ['ima-file-unknown', undefined],
+    ]);
+  });
+
+  test('tells which variable or text an event is about', () => {
+    const event = { success: false, launched: true, index: 7, digest: fromHex('0a') };
+    const result = measured({
+      type: 'TPM Result',
+      artifacts: [
+        { ...event, name: 'EV_VARIABLE', eventData: { uefivariabledata: { unicodename: 'db' } } },
+        { ...event, name: 'EV_ACTION', eventData: { stringcontent: 'Exit\u001b[2J' } },
+      ],
+    });
+    expect(findings(result).map(({ text }) => text)).toEqual([
+      'TPM measurement: EV_VARIABLE "db" with hash 0a (PCR 7) was measured but matches no reference value.',
+      'TPM measurement: EV_ACTION "Exit\ufffd[2J" with hash 0a (PCR 7) was measured but matches no reference value.',
     ]);
   });
 
