@@ -373,7 +373,8 @@ test('R50 a certificate with the serial number of another one in the records doe
   const tls = { cert: pemOf(certificate), key: key.pem };
   const request = { path: REENROLL, ...simpleRequest(await csrFor(key.signer)), tls };
   expect((await server.send(request)).status).toBe(403);
-  await server.store.issueCertificate(newCertificate({ serial, method: 'token' }), now);
+  const record = { serial, subject: 'CN=device.example', method: 'token' } as const;
+  await server.store.issueCertificate(newCertificate(record), now);
   expect((await server.send(request)).status).toBe(403);
 });
 
