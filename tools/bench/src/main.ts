@@ -9,11 +9,13 @@ import type { Figure } from './benchmark.ts';
 const BENCHMARKS: Readonly<Record<string, { readonly oneCore: boolean }>> = {
   handshake: { oneCore: true },
   'verify-report': { oneCore: true },
+  'verify-ima': { oneCore: true },
   snp: { oneCore: true },
   grpc: { oneCore: false },
   'idle-connection': { oneCore: false },
   daemon: { oneCore: false },
   ima: { oneCore: true },
+  tpm2: { oneCore: false },
   // Puts its server on one core, and itself on another.
   enroll: { oneCore: false },
 };
@@ -58,6 +60,8 @@ async function load(name: string, folder: string): Promise<readonly Figure[]> {
       return await (await import('./handshake.ts')).handshake(folder);
     case 'verify-report':
       return await (await import('./verify-report.ts')).verifyReport(folder);
+    case 'verify-ima':
+      return await (await import('./verify-ima.ts')).verifyIma();
     case 'snp':
       return await (await import('./snp.ts')).snp();
     case 'grpc':
@@ -66,6 +70,8 @@ async function load(name: string, folder: string): Promise<readonly Figure[]> {
       return await (await import('./enroll.ts')).enroll(folder);
     case 'ima':
       return await (await import('./ima.ts')).ima();
+    case 'tpm2':
+      return await (await import('./tpm2.ts')).tpm2(folder);
     case 'idle-connection':
       return await (await import('./idle-connection.ts')).idleConnection(folder);
     default:

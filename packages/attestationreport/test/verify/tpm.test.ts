@@ -377,6 +377,13 @@ describe('R13, R15, R16 reference values', () => {
     ]);
     const optional = { ...extra, optional: true };
     expect((await run({ references: [...tpmReferences(), optional] })).ok).toBe(true);
+    // A manifest that makes it optional takes nothing from one that demands it.
+    for (const both of [
+      [extra, optional],
+      [optional, extra],
+    ]) {
+      await refused({ references: [...tpmReferences(), ...both] });
+    }
   });
 
   test('R15 refuses an event more often than it stands in the manifests', async () => {

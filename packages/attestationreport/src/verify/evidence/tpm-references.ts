@@ -8,6 +8,7 @@ import { INIT_VALUE, PCR_SUMMARY } from './tpm-log.ts';
 
 const INDEX = /^(?:[0-9]|1[0-9]|2[0-3])$/;
 
+/** A reference value that stands for an event. */
 interface Expected {
   readonly component: Component;
   readonly isOptional: boolean;
@@ -23,6 +24,8 @@ interface Expected {
 export class TpmReferences {
   readonly #byDigest = new Map<string, Expected>();
   readonly #byPcr = new Map<number, Reference[]>();
+  /** What must be measured into a PCR. */
+  readonly #mandatory = new Map<number, Set<Expected>>();
   readonly #faults: string[] = [];
   readonly #hash: HashName;
 
@@ -56,14 +59,9 @@ export class TpmReferences {
 
   /** The mandatory references of a PCR whose events have not come. */
   missing(index: number): readonly DigestResult[] {
-    return this.ofPcr(index).flatMap(({ component }) => {
-      const digest = hashOf(component, this.#hash);
-      if (digest === undefined || component.name === INIT_VALUE) return [];
-      if (component.name === PCR_SUMMARY) return [this.absent(component, index)];
-      const expected = this.#byDigest.get(keyOf(index, digest));
-      if (expected === undefined || expected.isOptional || expected.seen > 0) return [];
-      return [this.absent(component, index)];
-    });
+    return [...(this.#mandatory.get(index) ?? [])]
+      .filter(({ seen }) => seen === 0)
+      .map(({ component }) => this.absent(component, index));
   }
 
   /** Result of a reference that was not measured. */
@@ -103,15 +101,23 @@ export class TpmReferences {
       }
       return;
     }
-    if (component.name === INIT_VALUE || component.name === PCR_SUMMARY) return;
-    const key = keyOf(index, digest);
-    const known = this.#byDigest.get(key);
+    // The value of a whole PCR stands for no event: with a log, it is one that is missing.
+    if (component.name === INIT_VALUE) return;
     const isOptional = component.optional === true;
-    if (known === undefined) {
-      this.#byDigest.set(key, { component, isOptional, allowed: 1, seen: 0 });
-    } else {
-      known.allowed += 1;
-    }
+    const isEvent = component.name !== PCR_SUMMARY;
+    const key = keyOf(index, digest);
+    const known = isEvent ? this.#byDigest.get(key) : undefined;
+    if (known !== undefined) known.allowed += 1;
+    const expected = known ?? { component, isOptional, allowed: 1, seen: 0 };
+    if (isEvent && known === undefined) this.#byDigest.set(key, expected);
+    // One of several of the same digest that is mandatory makes it so for all.
+    if (!isOptional) this.#require(index, expected);
+  }
+
+  #require(index: number, expected: Expected): void {
+    const mandatory = this.#mandatory.get(index);
+    if (mandatory === undefined) this.#mandatory.set(index, new Set([expected]));
+    else mandatory.add(expected);
   }
 }
 
