@@ -41,9 +41,9 @@ async function demo() {
   await makeProvserver(folder);
 
   title('2. What each side runs, and what it should run');
+  for (const party of PARTIES) makeSoftware(folder, party);
+  await Promise.all(PARTIES.map((party) => makeMetadata(folder, party)));
   for (const party of PARTIES) {
-    makeSoftware(folder, party);
-    await makeMetadata(folder, party);
     say(`${party}: hashed, and its hash written into a manifest that the developer signed.`);
   }
 

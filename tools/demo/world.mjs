@@ -82,8 +82,10 @@ export async function makeMetadata(folder, party) {
     '--ignore-capabilities',
   ];
   const tool = (...args) => mustRun('metatool', args, folder);
-  await tool('create', 'component', ...container, '--out', file('component.json'));
-  await tool('create', 'component', ...container, '--event', '--out', file('event.json'));
+  await Promise.all([
+    tool('create', 'component', ...container, '--out', file('component.json')),
+    tool('create', 'component', ...container, '--event', '--out', file('event.json')),
+  ]);
   const manifests = {
     [`${party}.platform`]: ['--base-layers', `${party}.platform`],
     [`${party}.software`]: [
