@@ -68,9 +68,13 @@ async function timeInTurns(runs: readonly (() => Promise<unknown>)[]): Promise<r
   return times.map(median);
 }
 
+/** Sends a command and waits for the whole response, which must be one of success. */
 async function transact(socket: Socket, command: Uint8Array): Promise<void> {
   socket.write(command);
-  await once(socket, 'data');
+  const [response] = (await once(socket, 'data')) as [Buffer];
+  if (response.readUInt32BE(2) !== response.length || response.readUInt32BE(6) !== 0) {
+    throw new Error(`unexpected response ${response.toString('hex')}`);
+  }
 }
 
 function startSwtpm(folder: string): {

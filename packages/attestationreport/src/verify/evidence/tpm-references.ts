@@ -10,7 +10,8 @@ const INDEX = /^(?:[0-9]|1[0-9]|2[0-3])$/;
 
 /** A reference value that stands for an event. */
 interface Expected {
-  readonly component: Component;
+  /** The mandatory one, when there are several of one digest. */
+  component: Component;
   readonly isOptional: boolean;
   /** How often it may be measured, and how often it was. */
   allowed: number;
@@ -110,8 +111,9 @@ export class TpmReferences {
     if (known !== undefined) known.allowed += 1;
     const expected = known ?? { component, isOptional, allowed: 1, seen: 0 };
     if (isEvent && known === undefined) this.#byDigest.set(key, expected);
-    // One of several of the same digest that is mandatory makes it so for all.
-    if (!isOptional) this.#require(index, expected);
+    if (isOptional) return;
+    expected.component = component;
+    this.#require(index, expected);
   }
 
   #require(index: number, expected: Expected): void {
