@@ -1,4 +1,6 @@
 import { X509Certificate } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { TlsKeyConfig } from '@cmc/api';
 import { parseCertificate } from '@cmc/attestationreport/x509';
 import { issueCertificate, parseCsr } from '@cmc/est';
@@ -140,6 +142,26 @@ describe('certificates', () => {
     expect((await leafOf(again.manager, id)).serialNumber).toBe(
       (await leafOf(after.manager, id)).serialNumber,
     );
+  });
+
+  test('of keys in the layout of other versions are renewed where they are', async () => {
+    const storage = temporaryFolder();
+    const before = await renewing({ storage });
+    const id = await before.manager.create(config);
+    const { serialNumber } = await leafOf(before.manager, id);
+    const folder = join(storage, 'tls_key_store');
+    for (const name of ['keys', 'certs']) mkdirSync(join(folder, name));
+    renameSync(join(folder, 'ready', id, 'key.pem'), join(folder, 'keys', id));
+    renameSync(join(folder, 'ready', id, 'chain.pem'), join(folder, 'certs', id));
+    rmSync(join(folder, 'ready', id), { recursive: true });
+    const after = await renewing({ storage });
+    after.time.pass(2 * DAY_MS + 2 * HOUR_MS);
+    await expect
+      .poll(async () => (await leafOf(after.manager, id)).serialNumber)
+      .not.toBe(serialNumber);
+    const stored = new X509Certificate(readFileSync(join(folder, 'certs', id)));
+    expect(stored.serialNumber).toBe((await leafOf(after.manager, id)).serialNumber);
+    expect(readdirSync(join(folder, 'ready'))).toStrictEqual([]);
   });
 
   test('that cannot be renewed are tried again, less and less often, and then work again', async () => {
