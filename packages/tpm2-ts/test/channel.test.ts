@@ -21,7 +21,7 @@ const CC_FLUSH = 0x165;
 const CC_START_SESSION = 0x176;
 const RANDOM = response(0, fromHex('0004aabbccdd'));
 
-function response(rc: number, body = new Uint8Array(), tag = 0x8001): Uint8Array {
+function response(rc: number, body: Uint8Array = new Uint8Array(), tag = 0x8001): Uint8Array {
   return new ByteWriter()
     .u16(rc === 0 ? tag : 0x8001)
     .u32(10 + body.length)

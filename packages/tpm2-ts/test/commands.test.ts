@@ -50,7 +50,7 @@ describe.skipIf(isSwtpmMissing)('commands', () => {
   });
 
   /** Template of sealed data whose wrong passwords do not lock the TPM. */
-  function sealTemplate(authPolicy = new Uint8Array()): TpmtPublic {
+  function sealTemplate(authPolicy: Uint8Array = new Uint8Array()): TpmtPublic {
     const byPassword = authPolicy.length === 0 ? TPMA_OBJECT.userWithAuth : 0;
     const attributes =
       TPMA_OBJECT.fixedTPM | TPMA_OBJECT.fixedParent | TPMA_OBJECT.noDA | byPassword;
