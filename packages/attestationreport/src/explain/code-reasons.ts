@@ -111,10 +111,14 @@ const EXCEPTIONS: Readonly<Record<Area, Readonly<Partial<Record<ErrorCodeName, R
   revocation: {
     Expired: 'revocation-status-expired',
     NotYetValid: 'revocation-status-not-yet-valid',
+    UnknownSerialization: 'metadata-unreadable',
   },
   evidence: {
     VerifySignature: 'evidence-signature',
     VerifyCertChain: 'evidence-chain',
+    UnknownSerialization: 'evidence-malformed',
+    ParseJSON: 'evidence-malformed',
+    ParseCBOR: 'evidence-malformed',
     NotPresent: 'reference-missing',
     Freshness: 'evidence-nonce-mismatch',
   },
