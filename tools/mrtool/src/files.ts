@@ -10,6 +10,17 @@ export async function readInput(path: string): Promise<Uint8Array> {
   }
 }
 
+/** As {@link readInput}; `undefined` when there is no such file. @throws {UsageError} */
+export async function readInputIfThere(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readInput(path);
+  } catch (error) {
+    const { cause } = error as UsageError;
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 /** Writes text to a file, whole or not at all, or to standard output without `path`. */
 export async function writeOutput(path: string | undefined, text: string): Promise<void> {
   if (path === undefined) {

@@ -10,3 +10,4 @@ export { cpuSignature, PROCESSOR_TYPES, processorSignature } from './snp/process
 export type { Monitor } from './snp/vmsa.ts';
 export { type EventLogComponentsOptions, eventLogComponents } from './tpm/event-log.ts';
 export { type ImaComponents, type ImaComponentsOptions, imaComponents } from './tpm/ima.ts';
+export { type LearnOptions, learn, summaries } from './tpm/learn.ts';

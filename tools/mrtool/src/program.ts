@@ -1,8 +1,10 @@
 import { packageVersion } from '@cmc/host';
 import { Command } from 'commander';
+import { addLearn } from './learn.ts';
 import { addParseIma } from './parse-ima.ts';
 import { addParseTpm } from './parse-tpm.ts';
 import { addPrecomputeSnp } from './precompute-snp.ts';
+import { addReadTpm } from './read-tpm.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 success, 2 wrong call or input.
@@ -24,5 +26,7 @@ export function createProgram(): Command {
     .command('precompute')
     .description('compute what will be measured, without the machine');
   addPrecomputeSnp(precompute);
+  addReadTpm(program.command('read').description('reference values from this machine'));
+  addLearn(program);
   return program;
 }

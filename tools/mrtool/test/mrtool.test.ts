@@ -89,7 +89,7 @@ describe('mrtool precompute snp', () => {
   });
 });
 
-describe('mrtool parse', () => {
+describe('mrtool parse, read and learn', () => {
   const log = join(vectorsDir(), 'vm-ovmf', 'eventlog.bin');
   const list = join(vectorsDir(), 'vm-ovmf', 'ima-2.bin');
 
@@ -120,6 +120,8 @@ describe('mrtool parse', () => {
     ['a list that is none', ['parse', 'ima', log]],
     ['no log', ['parse', 'tpm']],
     ['a log that is missing', ['parse', 'tpm', 'none']],
+    ['a TPM that is missing', ['read', 'tpm', '--device', 'none']],
+    ['a machine without a TPM', ['learn', '--device', 'none']],
   ])('with %s exits with 2 and says why', async (_, args) => {
     const run = await mrtool(...args);
     expect(run).toMatchObject({ code: 2, stdout: '' });

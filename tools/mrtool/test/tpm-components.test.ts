@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Component } from '@cmc/attestationreport';
 import { componentSchema, decodeStruct } from '@cmc/attestationreport/codec';
-import { encodeUtf8, fromHex } from '@cmc/bytes';
+import { encodeUtf8, equalBytes, fromHex, toHex } from '@cmc/bytes';
 import { parseEventLog } from '@cmc/eventlog';
 import { parseImaList } from '@cmc/ima';
 import { vectorsDir } from '@cmc/testkit';
 import { describe, expect, test } from 'vitest';
 import { componentsText } from '../src/component-list.ts';
-import { eventLogComponents, imaComponents } from '../src/index.ts';
+import { eventLogComponents, imaComponents, learn, summaries } from '../src/index.ts';
 
 type Pcrs = Readonly<Record<string, Readonly<Record<string, string>>>>;
 interface LogVector {
@@ -166,5 +166,93 @@ describe('reference components of an IMA list', () => {
 
   test('of other PCRs are left out', () => {
     expect(imaComponents(entries, { pcrs: [11] }).components).toEqual([]);
+  });
+});
+
+describe('learning from a machine', () => {
+  const values = (snapshot: number, bank: string): ReadonlyMap<number, Uint8Array> => {
+    const all = (json('vm-ovmf', `pcrs-${snapshot}.json`) as Pcrs)[bank] ?? {};
+    return new Map(
+      Object.entries(all)
+        .map(([pcr, hex]) => [Number(pcr), fromHex(hex)] as const)
+        .filter(([pcr]) => pcr <= 16 || pcr === 23),
+    );
+  };
+  const eventLog = read('vm-ovmf', 'eventlog.bin');
+  const imaList = read('vm-ovmf', 'ima-1.bin');
+  const machine = { bank: 'SHA-256', pcrs: values(1, 'sha256'), eventLog, imaList } as const;
+
+  test('gives components for all that the TPM confirms, also in a bank of padded digests', () => {
+    for (const [name, bank] of Object.entries({ ...ALGORITHMS, sha1: 'SHA-1' } as const)) {
+      const pcrs = values(1, name);
+      const { components, violations } = learn({ ...machine, bank, pcrs });
+      expect(violations).toEqual([]);
+      for (const [pcr, value] of Object.entries(extended(components, bank))) {
+        expect(value, `${bank} PCR ${pcr}`).toBe(toHex(pcrs.get(Number(pcr)) ?? new Uint8Array()));
+      }
+      expect(new Set(components.map(({ properties }) => properties?.[1]?.value))).toEqual(
+        new Set(['0', '1', '2', '3', '4', '5', '6', '7', '9', '10']),
+      );
+    }
+  });
+
+  test('takes no entries that came after the values', () => {
+    const later = { ...machine, imaList: read('vm-ovmf', 'ima-2.bin') };
+    expect(learn(later)).toEqual(learn(machine));
+  });
+
+  test('names violations and makes no references of them', () => {
+    const pcrs = values(2, 'sha256');
+    const { components, violations } = learn({
+      ...machine,
+      pcrs,
+      imaList: read('vm-ovmf', 'ima-2.bin'),
+    });
+    expect(violations.map(({ path }) => path)).toEqual(['/data/busy.log']);
+    const ones = new Uint8Array(32).fill(0xff);
+    expect(components.filter(({ optional }) => optional)).toHaveLength(43);
+    expect(components.some(({ hashes }) => equalBytes(hashes?.[0]?.content ?? ones, ones))).toBe(
+      false,
+    );
+  });
+
+  test.each([
+    ['a list that is too short', { imaList: imaList.subarray(0, 0) }],
+    ['no list', { imaList: undefined }],
+    ['no event log', { eventLog: undefined }],
+    ['values of another time', { pcrs: values(2, 'sha256') }],
+  ])('refuses %s', (_, change) => {
+    const { eventLog: log, imaList: list, ...others } = { ...machine, ...change };
+    const changed = {
+      ...others,
+      ...(log === undefined ? {} : { eventLog: log }),
+      ...(list === undefined ? {} : { imaList: list }),
+    };
+    expect(() => learn(changed)).toThrow(expect.objectContaining({ code: 'ERR_MR_MISMATCH' }));
+  });
+
+  test('refuses an event that was changed', () => {
+    const changed = eventLog.slice();
+    const at = parseEventLog(eventLog).events.at(-1)?.offset ?? 0;
+    // Behind PCR, type, count and SHA-1 digest: the SHA-256 digest.
+    changed[at + 12 + 22 + 2] = (changed[at + 12 + 22 + 2] ?? 0) ^ 1;
+    expect(() => learn({ ...machine, eventLog: changed })).toThrow(
+      expect.objectContaining({ code: 'ERR_MR_MISMATCH' }),
+    );
+  });
+
+  test('of a machine without logs gives a component for each PCR', () => {
+    const pcrs = new Map([[4, new Uint8Array(32).fill(4)]]);
+    expect(summaries('SHA-256', pcrs)).toEqual([
+      {
+        type: 'operating-system',
+        name: 'PCR Summary',
+        hashes: [{ alg: 'SHA-256', content: new Uint8Array(32).fill(4) }],
+        properties: [
+          { name: 'cmc.ta', value: 'TPM' },
+          { name: 'cmc.index', value: '4' },
+        ],
+      },
+    ]);
   });
 });

@@ -6,14 +6,14 @@ const LAST_PCR = 23;
 
 /** `SHA-256,sha384`. @throws {UsageError} */
 export function parseBanks(text: string): readonly HashName[] {
-  const banks = text.split(',').map((part) => {
-    const bank = BANKS.find((each) => plain(each) === plain(part));
-    if (bank === undefined) {
-      throw new UsageError(`--bank: expected ${BANKS.join(', ')}, got "${part}"`);
-    }
-    return bank;
-  });
-  return [...new Set(banks)];
+  return [...new Set(text.split(',').map(parseBank))];
+}
+
+/** `SHA-256` or `sha256`. @throws {UsageError} */
+export function parseBank(text: string): HashName {
+  const bank = BANKS.find((each) => plain(each) === plain(text));
+  if (bank !== undefined) return bank;
+  throw new UsageError(`--bank: expected ${BANKS.join(', ')}, got "${text}"`);
 }
 
 /** `0-7,9,14`. @throws {UsageError} */
