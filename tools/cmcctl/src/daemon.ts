@@ -35,7 +35,7 @@ export async function withDeadline<T>(
   settings: CmcctlSettings,
   use: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const seconds = settings.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS;
+  const seconds = timeoutOf(settings);
   const signal = AbortSignal.timeout(seconds * 1000);
   try {
     return await use(signal);
@@ -43,4 +43,9 @@ export async function withDeadline<T>(
     if (!signal.aborted) throw cause;
     throw new CmcError('ERR_CMCCTL_TIMEOUT', `not done within ${seconds} s`, { cause });
   }
+}
+
+/** Seconds that a command may take. */
+export function timeoutOf({ timeoutSeconds = DEFAULT_TIMEOUT_SECONDS }: CmcctlSettings): number {
+  return timeoutSeconds;
 }

@@ -2,6 +2,7 @@ import type { AttestationResult } from '@cmc/attestationreport';
 import type { Logger } from '@cmc/bytes';
 import { UsageError } from '@cmc/host';
 import { createPublisher, type Publisher, publishEntries } from '@cmc/publish';
+import { timeoutOf } from './daemon.ts';
 import type { CmcctlSettings } from './settings.ts';
 
 /** Where the settings want results published, or undefined: nowhere. @throws {UsageError} */
@@ -22,15 +23,20 @@ export function openPublisher(settings: CmcctlSettings, logger?: Logger): Publis
   }
 }
 
-/** Publishes results one after another, and says on standard error what failed. @returns whether all of it arrived */
+/**
+ * Publishes results one after another, in as much time as the command has, and says on standard
+ * error what failed. @returns whether all of it arrived
+ */
 export async function publishAll(
+  settings: CmcctlSettings,
   publisher: Publisher | undefined,
   results: readonly (AttestationResult | undefined)[],
 ): Promise<boolean> {
+  const signal = AbortSignal.timeout(timeoutOf(settings) * 1000);
   let arrived = true;
   for (const result of results) {
     if (publisher === undefined || result === undefined) continue;
-    for (const { location, error } of await publisher.publish(result)) {
+    for (const { location, error } of await publisher.publish(result, { signal })) {
       if (error === undefined) continue;
       arrived = false;
       process.stderr.write(

@@ -84,7 +84,10 @@ export const cmcctlSchema: v.StrictObjectSchema<
     'Form of the verdicts. Default pretty',
   ),
   archived: setting(v.boolean(), 'Allow --at: the evidence is old on purpose. Default false'),
-  at: setting(text, 'Verify as of this time (RFC 3339) instead of now; but for inspect, needs --archived'),
+  at: setting(
+    text,
+    'Verify as of this time (RFC 3339) instead of now; but for inspect, needs --archived',
+  ),
   earKey: setting(text, 'File with the private key that signs an EAT Attestation Result'),
   earOut: setting(text, 'File for the EAT Attestation Result, a JWT'),
   storage: setting(text, 'Folder with the software attestation key. Default: a new key each time'),

@@ -32,7 +32,7 @@ function appraisal(
 }
 
 test('hardware evidence that holds is affirmed: hardware, instance, executables', () => {
-  const claims = appraisal('success', 'SNP Evidence', 'success', 'success', true);
+  const claims = appraisal('success', 'SNP Result', 'success', 'success', true);
   expect(claims.iat).toBe(1_666_529_184);
   expect(claims.submods.CMC).toMatchObject({
     ear_status: 'affirming',
@@ -41,7 +41,7 @@ test('hardware evidence that holds is affirmed: hardware, instance, executables'
 });
 
 test('a TPM says nothing about the hardware around it', () => {
-  const { CMC } = appraisal('success', 'TPM Evidence', 'success', 'success', true).submods;
+  const { CMC } = appraisal('success', 'TPM Result', 'success', 'success', true).submods;
   expect(CMC['ear_trustworthiness_vector']).toStrictEqual({
     'instance-identity': 2,
     executables: 3,
@@ -62,13 +62,13 @@ test.each([
   ['an unknown event', ['success', 'success', false], { 'instance-identity': 0, executables: 33 }],
 ] as const)('%s is contraindicated and affirms nothing', (_, evidence, vector) => {
   const [signature, chain, ok] = evidence;
-  const { CMC } = appraisal('fail', 'SNP Evidence', signature, chain, ok).submods;
+  const { CMC } = appraisal('fail', 'SNP Result', signature, chain, ok).submods;
   expect(CMC['ear_status']).toBe('contraindicated');
   expect(CMC['ear_trustworthiness_vector']).toStrictEqual(vector);
 });
 
 test('software evidence asserts nothing, and its vector says so', () => {
-  const { CMC } = appraisal('success', 'SW Evidence', 'success', 'success', true).submods;
+  const { CMC } = appraisal('success', 'SW Result', 'success', 'success', true).submods;
   expect(CMC).toMatchObject({
     ear_status: 'none',
     ear_trustworthiness_vector: { 'instance-identity': 0, executables: 0 },
@@ -76,7 +76,7 @@ test('software evidence asserts nothing, and its vector says so', () => {
 });
 
 test('an accepted report is never better than its worst claim', () => {
-  const { CMC } = appraisal('success', 'SNP Evidence', 'success', 'success', false).submods;
+  const { CMC } = appraisal('success', 'SNP Result', 'success', 'success', false).submods;
   expect(CMC['ear_status']).toBe('warning');
 });
 
@@ -144,12 +144,12 @@ test('the shape that is checked here is that of the example of the draft', () =>
 });
 
 test.each([
-  ['SNP Evidence', 'success', 'success', 'success', true],
-  ['TPM Evidence', 'success', 'success', 'success', false],
-  ['SW Evidence', 'success', 'success', 'success', true],
-  ['TDX Evidence', 'fail', 'fail', 'success', true],
-  ['SGX Evidence', 'fail', 'success', 'fail', true],
-  ['SW Evidence', 'warn', 'success', 'success', true],
+  ['SNP Result', 'success', 'success', 'success', true],
+  ['TPM Result', 'success', 'success', 'success', false],
+  ['SW Result', 'success', 'success', 'success', true],
+  ['TDX Result', 'fail', 'fail', 'success', true],
+  ['SGX Result', 'fail', 'success', 'fail', true],
+  ['SW Result', 'warn', 'success', 'success', true],
 ] as const)('claims have the shape of the draft: %s, %s', (type, status, signature, chain, ok) => {
   const claims = v.parse(earClaimsSet, appraisal(status, type, signature, chain, ok));
   for (const { ear_status, ear_trustworthiness_vector = {} } of Object.values(claims.submods)) {

@@ -29,6 +29,19 @@ describe('explain', () => {
     expect(stdout).toMatch(/ {3}to do {5}Sign the item anew/);
   });
 
+  test('a report that the daemon verifies', async () => {
+    const site = await createSite();
+    const { address } = await site.startDaemon('prover', 'missingManifest');
+    const daemon = ['--cmc-addr', address];
+    await site.cmcctl('generate', ...daemon, '--report', 'r', '--nonce', 'n');
+    const { code, stdout } = await site.cmcctl('explain', 'r', '--nonce', 'n', ...daemon, '--json');
+    expect(code).toBe(1);
+    const { findings } = parseOutput('explain', stdout);
+    expect(findings.map(({ id }) => id)).toContain('manifest-missing');
+    const nobody = ['--cmc-addr', 'unix:///nowhere/cmcd.sock'];
+    expect((await site.cmcctl('explain', 'r', '--nonce', 'n', ...nobody)).code).toBe(3);
+  });
+
   test('a result, for machines', async () => {
     const site = await siteWithReport('extraComponent');
     const flags = ['--nonce', 'n', '--root-cas', site.files.metadataCa];

@@ -227,6 +227,24 @@ describe('publishing', () => {
     expect(await bad.verify('--publish-results', url)).toMatchObject({ code: 1 });
   });
 
+  test('a server that does not answer is given up at the deadline', async () => {
+    const silent = createServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => {
+      silent.closeAllConnections();
+      silent.close();
+    });
+    const { port } = silent.address() as { port: number };
+    const { verify } = await reported();
+    const started = Date.now();
+    const targets = ['--publish-results', `http://127.0.0.1:${port}`, '--timeout-seconds', '1'];
+    expect(await verify(...targets)).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/ERR_PUBLISH_ABORTED/),
+    });
+    expect(Date.now() - started).toBeLessThan(10_000);
+  });
+
   test('a URL that is not https is a wrong call', async () => {
     const { verify } = await reported();
     const { code, stderr } = await verify('--publish-results', 'http://example.org/');

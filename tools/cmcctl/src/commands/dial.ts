@@ -93,10 +93,10 @@ async function talk(
   };
   try {
     report(true, await withDeadline(settings, (signal) => run(options, signal)));
-    return (await publishAll(publisher, [verdict])) ? EXIT.success : EXIT.unavailable;
+    return (await publishAll(settings, publisher, [verdict])) ? EXIT.success : EXIT.unavailable;
   } catch (error) {
     report(false, {});
-    await publishAll(publisher, [verdict]);
+    await publishAll(settings, publisher, [verdict]);
     throw error;
   }
 }

@@ -33,6 +33,7 @@ export async function verify(settings: CmcctlSettings): Promise<number> {
   const format = settings.format ?? (settings.json === true ? 'json' : 'pretty');
   process.stdout.write(formatVerdicts(verdicts, format, at));
   const published = await publishAll(
+    settings,
     publisher,
     verdicts.map(({ result }) => result),
   );
