@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { ByteWriter, concatBytes, encodeUtf8, fromHex, toBase64 } from '@cmc/bytes';
 import { flipEachByte } from '@cmc/testkit';
 import { describe, expect, test } from 'vitest';
@@ -222,6 +222,31 @@ describe('R10', () => {
     const attributes = area.attributes | TPMA_OBJECT.decrypt;
     const publicArea = encodeTpmtPublic({ ...area, attributes });
     expect(await failures({}, { key: { publicArea } })).toEqual(['key-attributes']);
+  });
+  test('R10 rejects a key whose name is made with SHA-1', async () => {
+    const publicArea = encodeTpmtPublic({ ...area, nameAlg: 'SHA-1' });
+    expect(await failures({}, { key: { publicArea } })).toEqual(['key-attributes']);
+  });
+  test('R05 rejects an RSA key with an exponent that makes forging easy, or that is even', async () => {
+    const rsa = decodeTpmtPublic(readVector('vm-ovmf', 'ak-rsa.tpmt_public.bin'));
+    if (rsa.type !== 'RSA') throw new Error('the test needs an RSA key');
+    for (const exponent of [1, 2]) {
+      const publicArea = encodeTpmtPublic({ ...rsa, exponent });
+      // With exponent 1 the padded digest is its own signature.
+      const attest = encodeQuote();
+      const info = fromHex('3031300d060960864801650304020105000420');
+      const hash = new Uint8Array(createHash('sha256').update(attest).digest());
+      const tail = concatBytes(Uint8Array.of(0), info, hash);
+      const padding = new Uint8Array(256 - 2 - tail.length).fill(0xff);
+      const forged = concatBytes(Uint8Array.of(0, 1), padding, tail);
+      const signature = encodeTpmtSignature({
+        scheme: 'RSASSA',
+        hash: 'SHA-256',
+        signature: forged,
+      });
+      const failed = await failures({}, { attest, signature, key: { publicArea } });
+      expect(failed).toEqual(['signature-algorithm', 'signature']);
+    }
   });
   test('R10 rejects a public area that holds no key', async () => {
     const unique = { x: new Uint8Array(), y: new Uint8Array() };

@@ -32,7 +32,7 @@ const EC_ALGORITHMS: Readonly<Record<CurveName, Uint8Array>> = {
 export function publicKeyOf(area: TpmtPublic): PublicKey | undefined {
   switch (area.type) {
     case 'RSA':
-      return area.unique.some((byte) => byte !== 0) && 8 * area.unique.length === area.keyBits
+      return (area.unique[0] ?? 0) >= 0x80 && 8 * area.unique.length === area.keyBits
         ? { type: 'RSA', modulus: area.unique, exponent: area.exponent || DEFAULT_EXPONENT }
         : undefined;
     case 'ECC': {

@@ -20,9 +20,11 @@ const ORDERS: Readonly<Record<CurveName, Uint8Array>> = {
 export function signingKeyProblem(key: PublicKey): string | undefined {
   if (key.type === 'ECC') return undefined;
   const bits = 8 * key.modulus.length - Math.clz32(key.modulus[0] ?? 0) + 24;
-  return bits < MIN_RSA_BITS || bits > MAX_RSA_BITS
-    ? `RSA key of ${bits} bits, expected ${MIN_RSA_BITS} to ${MAX_RSA_BITS}`
-    : undefined;
+  if (bits < MIN_RSA_BITS || bits > MAX_RSA_BITS) {
+    return `RSA key of ${bits} bits, expected ${MIN_RSA_BITS} to ${MAX_RSA_BITS}`;
+  }
+  const isExponent = key.exponent >= 3 && key.exponent % 2 === 1;
+  return isExponent ? undefined : `RSA key with exponent ${key.exponent}`;
 }
 
 /** Whether the scheme of a signature is one of this type of key. */

@@ -3,6 +3,9 @@ import { TPMA_OBJECT, type TpmtPublic } from '../structures/public-area.ts';
 
 const REQUIRED = ['fixedTPM', 'fixedParent', 'sensitiveDataOrigin', 'restricted', 'sign'] as const;
 
+/** Why an object is not accepted that two public areas could have the name of. */
+export const SHA1_NAME = 'its name is made with SHA-1';
+
 /** Names of attributes of an object. */
 export type ObjectAttribute = keyof typeof TPMA_OBJECT;
 
@@ -13,6 +16,7 @@ export type ObjectAttribute = keyof typeof TPMA_OBJECT;
  */
 export function attestationKeyProblem(area: TpmtPublic): string | undefined {
   if (area.type === 'KEYEDHASH') return 'not an asymmetric key';
+  if (area.nameAlg === 'SHA-1') return SHA1_NAME;
   if ((area.attributes & TPMA_OBJECT.decrypt) !== 0) return 'the key also decrypts';
   return missingAttributes(area, REQUIRED);
 }

@@ -3,7 +3,12 @@ import { digest } from '../algorithms.ts';
 import type { TpmsCertifyAttest, TpmsCreationAttest } from '../structures/attest.ts';
 import { decodeTpmsCreationData, type TpmsCreationData } from '../structures/creation-data.ts';
 import { decodeTpmtPublic, objectName, type TpmtPublic } from '../structures/public-area.ts';
-import { difference, missingAttributes, type ObjectAttribute } from './attestation-key.ts';
+import {
+  difference,
+  missingAttributes,
+  type ObjectAttribute,
+  SHA1_NAME,
+} from './attestation-key.ts';
 import type { Check, Checks } from './checks.ts';
 import { type SignedAttestOptions, verifySignedAttest } from './signed-attest.ts';
 
@@ -101,7 +106,8 @@ function checkObject(
   const name = objectName(object);
   if (attestedName !== undefined) {
     const isSame = equalBytes(name, attestedName);
-    checks.add('object-name', isSame ? undefined : difference('name', attestedName, name));
+    const weakness = area.nameAlg === 'SHA-1' ? SHA1_NAME : undefined;
+    checks.add('object-name', isSame ? weakness : difference('name', attestedName, name));
   }
   checks.add('object-attributes', missingAttributes(area, requiredAttributes));
   return area;
