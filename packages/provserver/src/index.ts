@@ -19,7 +19,6 @@ export type {
   AttestationKey,
   AuditEntry,
   CertificateRecord,
-  Device,
   IssueMethod,
   IssueOutcome,
   IssueRefusal,
@@ -32,4 +31,5 @@ export type {
   TokenCheck,
   TokenRecord,
   TokenRefusal,
+  VendorCertificate,
 } from './store/store.ts';

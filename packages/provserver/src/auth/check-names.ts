@@ -44,6 +44,11 @@ export function checkRepeated(
   if (record.notAfter < now) throw refusedToken('spent');
 }
 
+/** R49: whoever comes with the name of a device has to have its keys. */
+export function refusedDevice(): HttpError {
+  return new HttpError(403, 'the device, or its attestation key, is registered with other keys');
+}
+
 function isFor(
   record: CertificateRecord,
   { subject, names }: Pick<CertificateRecord, 'subject' | 'names'>,

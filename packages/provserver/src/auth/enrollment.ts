@@ -6,7 +6,7 @@ import type { EndpointMethods, EnrollEndpoint } from '../config/endpoints.ts';
 import { addressGroup } from '../http/address-group.ts';
 import { HttpError } from '../http/http-error.ts';
 import type { ProvRequest, ProvRequestHead } from '../http/route.ts';
-import type { CertificateRecord, IssueMethod, Store } from '../store/store.ts';
+import type { AttestationKey, CertificateRecord, IssueMethod, Store } from '../store/store.ts';
 import {
   type AttestationGrant,
   type AttestationPolicy,
@@ -18,7 +18,13 @@ import {
   checkClientCertificate,
   clientCertificateOf,
 } from './certificate-method.ts';
-import { checkNames, checkRenewable, checkRepeated, checkSameNames } from './check-names.ts';
+import {
+  checkNames,
+  checkRenewable,
+  checkRepeated,
+  checkSameNames,
+  refusedDevice,
+} from './check-names.ts';
 import type { Grant } from './grant.ts';
 import {
   AUDITED_REFUSAL_PAUSE_MS,
@@ -55,6 +61,8 @@ export interface EnrollmentOptions {
 export interface KeyProof extends Grant {
   readonly method: IssueMethod;
   readonly device?: string;
+  /** To be registered with its device when the certificate is recorded. */
+  readonly attestationKey?: AttestationKey;
 }
 
 /** A request for a certificate, its body decoded. */
@@ -71,6 +79,8 @@ export interface EnrollmentRequest {
    * demands `tpm`.
    */
   readonly prove?: (csr: CertificationRequest, now: Date) => Promise<KeyProof>;
+  /** The names that have to be allowed, and alternative names of the certificate. Default: all. */
+  readonly claims?: (subject: RequestSubject) => RequestSubject;
   /** Extended key usages. Default: TLS server and client. */
   readonly purposes?: readonly string[];
 }
@@ -162,7 +172,8 @@ export class Enrollment {
     const { endpoint, request } = enrollment;
     const { store, issuer, nonces, logger, lifetimeMs, crlUrl } = this.#options;
     const csr = await readRequest(enrollment.csr);
-    const subject = readSubject(csr);
+    const requested = readSubject(csr);
+    const subject = enrollment.claims?.(requested) ?? requested;
     const grants = await this.#authorize(enrollment, csr, subject, now);
     if (await store.isCompromised(subject.spkiSha256)) {
       throw new HttpError(403, 'the key was revoked as compromised: make another one');
@@ -185,7 +196,7 @@ export class Enrollment {
     request.signal.throwIfAborted();
     const { certificate, serial, notBefore, notAfter } = await issueCertificate(
       {
-        subject: { commonName: subject.commonName },
+        subject: { commonName: requested.commonName },
         publicKey: csr.spki,
         dnsNames: subject.dnsNames,
         ipAddresses: subject.ipAddresses,
@@ -196,6 +207,7 @@ export class Enrollment {
       { issuer, now, signal: request.signal },
     );
     const device = grants.proof?.device ?? grants.attestation?.prover;
+    const attestationKey = grants.proof?.attestationKey;
     const outcome = await store.issueCertificate(
       {
         ...wanted,
@@ -206,10 +218,12 @@ export class Enrollment {
         ...(device === undefined ? {} : { device }),
         ...(token === undefined ? {} : { token: token.id }),
         ...(attestation?.nonce === undefined ? {} : { nonce: attestation.nonce }),
+        ...(attestationKey === undefined ? {} : { attestationKey }),
       },
       now,
     );
     if (outcome.state === 'refused') {
+      if (outcome.reason === 'device') throw refusedDevice();
       throw outcome.reason === 'nonce' ? refusedNonce() : refusedToken(outcome.reason);
     }
     const { record } = outcome;

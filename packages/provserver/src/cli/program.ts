@@ -9,6 +9,13 @@ import { crl } from './crl.ts';
 import { init } from './init.ts';
 import { omspCommand } from './omsp.ts';
 import { token } from './token.ts';
+import {
+  forgetDevice,
+  importPem,
+  importSqlite,
+  listVendorCertificates,
+  removeVendorCertificate,
+} from './vendor-certificates.ts';
 
 const EXAMPLES = `
 Examples:
@@ -16,6 +23,9 @@ Examples:
     provserver init --dir /etc/cmc/prov --name prov.example.org,192.0.2.7
     provserver serve --config /etc/cmc/prov/provserver.json
     provserver token --config /etc/cmc/prov/provserver.json --names node-7.example.org --valid 48h
+
+  Trust the vendors of TPMs, each in a file:
+    provserver ek-roots import STM_RSA_RT.pem --config /etc/cmc/prov/provserver.json
 
   What was issued, taking one back, and the list of those:
     provserver list --config /etc/cmc/prov/provserver.json --state valid
@@ -123,8 +133,46 @@ export function createProgram(write: Output = (text) => process.stdout.write(tex
       .option('--verify', 'only check that nothing was removed or changed'),
     audit,
   );
+  add(
+    program
+      .command('forget-device')
+      .argument('<name>', 'name that it is registered under')
+      .description('let a device with a TPM come with other keys'),
+    forgetDevice,
+  );
+  program.addCommand(ekRootsCommand(add));
   program.addCommand(omspCommand(write));
   return program;
+}
+
+function ekRootsCommand(add: (command: Command, run: Run) => void): Command {
+  const roots = new Command('ek-roots').description(
+    'certificates of TPM vendors: under whose roots endorsement certificates are accepted',
+  );
+  add(
+    roots
+      .command('import')
+      .argument('<file>', 'PEM; self-signed certificates are roots, the others intermediates')
+      .option('--anchor', 'all of them are roots: use what is not self-signed as one')
+      .description('trust the roots in a file'),
+    importPem,
+  );
+  add(
+    roots
+      .command('import-sqlite')
+      .argument('<file>', 'table trustanchors, as estserver has it')
+      .description('take over the database of the Go implementation'),
+    importSqlite,
+  );
+  add(roots.command('list').description('list all'), listVendorCertificates);
+  add(
+    roots
+      .command('remove')
+      .argument('<sha256>', 'of the certificate, hex, colons are ignored')
+      .description('trust it no more'),
+    removeVendorCertificate,
+  );
+  return roots;
 }
 
 function addStoreCommand(command: Command, run: Run, write: Output): void {

@@ -24,6 +24,9 @@ export interface ProvserverConfig extends PublishSettings {
   readonly requireReportSignature?: boolean;
   readonly minimumMetadataSigners?: number;
   readonly allowOlderMetadata?: boolean;
+  readonly verifyEkCert?: boolean;
+  readonly fetchEkCertificates?: boolean;
+  readonly revokedEks?: readonly string[];
   readonly certificateDays?: number;
   readonly crlUrl?: string;
   readonly httpFolder?: string;
@@ -108,6 +111,18 @@ export const provserverConfigSchema: v.StrictObjectSchema<
   allowOlderMetadata: setting(
     v.boolean(),
     'Whether metadata older than what was accepted before passes. Default false',
+  ),
+  verifyEkCert: setting(
+    v.boolean(),
+    'Whether keys of TPMs need an endorsement certificate under a vendor root (ek-roots). Without, ANY SOFTWARE IS TAKEN FOR A TPM. Default true',
+  ),
+  fetchEkCertificates: setting(
+    v.boolean(),
+    'Whether endorsement certificates of Intel and AMD are fetched when a device has none. Default false',
+  ),
+  revokedEks: setting<readonly string[]>(
+    files,
+    'Files with SHA-256 digests, hex, one a line, of endorsement keys (SubjectPublicKeyInfo) or certificates that are refused',
   ),
   certificateDays: setting(
     v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(825)),

@@ -18,6 +18,8 @@ import { createInformationRoutes } from '../est/information.ts';
 import type { RouteHandler } from '../http/route.ts';
 import { createAmdService, createMetadataService, createOmspService } from '../services/index.ts';
 import type { Store } from '../store/store.ts';
+import { createTpmRoutes } from '../tpm/create-tpm-routes.ts';
+import { createEkPolicy } from '../tpm/ek-policy.ts';
 import { createStatusRoutes } from './status-routes.ts';
 
 export interface RouteParts {
@@ -50,6 +52,12 @@ export async function createRoutes(
   return [
     ...createInformationRoutes({ nonces, now, caChain: issuer.certificateChain }),
     ...createEnrollRoutes(enrollment),
+    ...createTpmRoutes(enrollment, {
+      store,
+      logger,
+      policy: await createEkPolicy(config, { store, logger, now: now() }),
+      allowedNames: config.allowedNames ?? [],
+    }),
     ...createStatusRoutes({ store, issuer, logger, now }),
     ...(await serviceRoutes(config, logger)),
   ];

@@ -5,7 +5,7 @@ import type { Database } from './tables.ts';
 import { transact } from './transact.ts';
 
 /** Version of the tables that this program makes and understands. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 /** Any number, the same in all servers: the name of PostgreSQL's lock around migrations. */
 const MIGRATION_LOCK = 7_202_611_24;
 
@@ -20,8 +20,10 @@ export async function migrate(database: Database, isPostgres: boolean): Promise<
       .select('schema_version')
       .where('id', '=', 1)
       .executeTakeFirstOrThrow();
-    if (head.schema_version !== 1) return head.schema_version;
-    await createMetadataVersions(transaction);
+    const { schema_version: found } = head;
+    if (found < 1 || found >= SCHEMA_VERSION) return found;
+    if (found < 2) await createMetadataVersions(transaction);
+    await createVendorCertificates(transaction, isPostgres);
     await transaction.updateTable('head').set({ schema_version: SCHEMA_VERSION }).execute();
     return SCHEMA_VERSION;
   });
@@ -34,7 +36,7 @@ export async function migrate(database: Database, isPostgres: boolean): Promise<
 
 async function createTables(database: Database, isPostgres: boolean): Promise<void> {
   const schema = (database as unknown as Kysely<unknown>).schema;
-  const bytes: ColumnDataType = isPostgres ? 'bytea' : 'blob';
+  const bytes = bytesType(isPostgres);
   await schema
     .createTable('head')
     .addColumn('id', 'integer', (column) => column.primaryKey())
@@ -104,6 +106,7 @@ async function createTables(database: Database, isPostgres: boolean): Promise<vo
     .addColumn('hash', 'text', (column) => column.notNull())
     .execute();
   await createMetadataVersions(database);
+  await createVendorCertificates(database, isPostgres);
   await database
     .insertInto('head')
     .values({
@@ -125,4 +128,26 @@ async function createMetadataVersions(database: Database): Promise<void> {
     .addColumn('version', 'text', (column) => column.notNull())
     .addPrimaryKeyConstraint('metadata_versions_key', ['type', 'name'])
     .execute();
+}
+
+/** New in version 3. */
+async function createVendorCertificates(database: Database, isPostgres: boolean): Promise<void> {
+  const schema = (database as unknown as Kysely<unknown>).schema;
+  await schema
+    .createTable('vendor_certificates')
+    .addColumn('sha256', 'text', (column) => column.primaryKey())
+    .addColumn('subject', 'text', (column) => column.notNull())
+    .addColumn('certificate', bytesType(isPostgres), (column) => column.notNull())
+    .addColumn('is_root', 'integer', (column) => column.notNull())
+    .addColumn('added_at', 'bigint', (column) => column.notNull())
+    .execute();
+  await schema
+    .createIndex('vendor_certificates_subject')
+    .on('vendor_certificates')
+    .column('subject')
+    .execute();
+}
+
+function bytesType(isPostgres: boolean): ColumnDataType {
+  return isPostgres ? 'bytea' : 'blob';
 }

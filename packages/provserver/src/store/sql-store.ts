@@ -4,6 +4,7 @@ import type { RevocationReasonName } from '@cmc/est';
 import type { Transaction } from 'kysely';
 import { auditHash } from './audit-hash.ts';
 import { boundedEntry } from './bounded-entry.ts';
+import { findAttestationKey, forgetDevice, registerAttestationKey } from './devices.ts';
 import { MAX_NONCES, MAX_PAGE, REUSE_LIFE_LEFT } from './limits.ts';
 import { auditEntryOf, certificateRecordOf, certificateRowOf, tokenRecordOf } from './rows.ts';
 import { spendNonce, spentFor, tokenState } from './single-use.ts';
@@ -11,7 +12,6 @@ import type {
   AttestationKey,
   AuditEntry,
   CertificateRecord,
-  Device,
   IssueOutcome,
   ListOptions,
   MetadataVersion,
@@ -21,9 +21,15 @@ import type {
   Store,
   TokenCheck,
   TokenRecord,
+  VendorCertificate,
 } from './store.ts';
 import type { Database, Tables, TokenRow } from './tables.ts';
 import { transact } from './transact.ts';
+import {
+  addVendorCertificates,
+  findVendorCertificates,
+  removeVendorCertificate,
+} from './vendor-certificates.ts';
 
 type Write = Transaction<Tables>;
 type Note = (entry: NewAuditEntry) => void;
@@ -87,7 +93,7 @@ export class SqlStore implements Store {
   }
 
   async issueCertificate(certificate: NewCertificate, now: Date): Promise<IssueOutcome> {
-    const { token, nonce, spkiSha256 } = certificate;
+    const { token, nonce, spkiSha256, attestationKey } = certificate;
     return await this.#write(now, async (write, note): Promise<IssueOutcome> => {
       const refused = (reason: Extract<IssueOutcome, { state: 'refused' }>['reason']) => {
         note({ action: 'enrollment-refused', subject: certificate.subject, details: { reason } });
@@ -101,6 +107,10 @@ export class SqlStore implements Store {
         if (check.spent) return { state: 'already-issued', record: await spentFor(write, token) };
       }
       if (nonce !== undefined && !(await spendNonce(write, nonce, now))) return refused('nonce');
+      if (attestationKey !== undefined) {
+        const isRegistered = await registerAttestationKey(write, attestationKey, now, note);
+        if (!isRegistered) return refused('device');
+      }
       if (token !== undefined) {
         await write
           .updateTable('tokens')
@@ -232,53 +242,33 @@ export class SqlStore implements Store {
     });
   }
 
-  async registerDevice(device: Device, now: Date): Promise<'registered' | 'known' | 'conflict'> {
-    return await this.#write(now, async (write, note) => {
-      const known = await write
-        .selectFrom('devices')
-        .select('key_sha256')
-        .where('id', '=', device.id)
-        .executeTakeFirst();
-      if (known?.key_sha256 === device.keySha256) return 'known';
-      if (known !== undefined) {
-        note({ action: 'device-conflict', subject: device.id, details: { key: device.keySha256 } });
-        return 'conflict';
-      }
-      await write
-        .insertInto('devices')
-        .values({ id: device.id, key_sha256: device.keySha256, registered_at: now.getTime() })
-        .execute();
-      note({ action: 'device-registered', subject: device.id, details: { key: device.keySha256 } });
-      return 'registered';
-    });
-  }
-
-  async rememberAttestationKey(key: AttestationKey, now: Date): Promise<void> {
-    await this.#write(now, async (write, note) => {
-      await write
-        .insertInto('attestation_keys')
-        .values({
-          name: key.name,
-          public_key: key.publicKey,
-          device: key.device,
-          ek_sha256: key.ekSha256,
-          activated_at: now.getTime(),
-        })
-        .onConflict((conflict) => conflict.column('name').doNothing())
-        .execute();
-      note({ action: 'attestation-key', subject: key.device, details: { name: key.name } });
-    });
-  }
-
   async attestationKey(name: string): Promise<AttestationKey | undefined> {
-    const row = await this.#database
-      .selectFrom('attestation_keys')
-      .selectAll()
-      .where('name', '=', name)
-      .executeTakeFirst();
-    if (row === undefined) return undefined;
-    const publicKey = new Uint8Array(row.public_key);
-    return { name, publicKey, device: row.device, ekSha256: row.ek_sha256 };
+    return await findAttestationKey(this.#database, name);
+  }
+
+  async forgetDevice(id: string, now: Date): Promise<boolean> {
+    return await this.#write(now, async (write, note) => await forgetDevice(write, id, note));
+  }
+
+  async addVendorCertificates(
+    certificates: readonly VendorCertificate[],
+    now: Date,
+  ): Promise<number> {
+    return await this.#write(
+      now,
+      async (write, note) => await addVendorCertificates(write, certificates, now, note),
+    );
+  }
+
+  async vendorCertificates(subject?: string): Promise<readonly VendorCertificate[]> {
+    return await findVendorCertificates(this.#database, subject);
+  }
+
+  async removeVendorCertificate(sha256: string, now: Date): Promise<boolean> {
+    return await this.#write(
+      now,
+      async (write, note) => await removeVendorCertificate(write, sha256, note),
+    );
   }
 
   async createNonce(nonce: Uint8Array, expiresAt: Date, now: Date): Promise<boolean> {

@@ -56,14 +56,17 @@ export interface NewCertificate {
   readonly token?: string;
   /** Nonce of the server that is spent for it. */
   readonly nonce?: Uint8Array;
+  /** That of an attestation key, which is registered with its device. */
+  readonly attestationKey?: AttestationKey;
 }
 
-export interface CertificateRecord extends Omit<NewCertificate, 'nonce'> {
+export interface CertificateRecord extends Omit<NewCertificate, 'nonce' | 'attestationKey'> {
   readonly issuedAt: Date;
   readonly revoked?: { readonly at: Date; readonly reason: RevocationReasonName };
 }
 
-export type IssueRefusal = TokenRefusal | 'nonce';
+/** `device` when it, or its attestation key, is known with other keys (R49). */
+export type IssueRefusal = TokenRefusal | 'nonce' | 'device';
 
 export type IssueOutcome =
   | { readonly state: 'issued' | 'already-issued'; readonly record: CertificateRecord }
@@ -79,14 +82,10 @@ export interface ListOptions {
   readonly now: Date;
 }
 
-/** A device that has enrolled: an id belongs to the key that it came with first. */
-export interface Device {
-  readonly id: string;
-  /** Lower-case hex SHA-256 of the public key that identifies it (an endorsement key). */
-  readonly keySha256: string;
-}
-
-/** An attestation key whose possession was proved by credential activation. */
+/**
+ * An attestation key that a certificate was made for, released only under a credential for it and the
+ * endorsement key. Device, endorsement key and attestation key belong together from then on.
+ */
 export interface AttestationKey {
   /** TPM name, lower-case hex. */
   readonly name: string;
@@ -94,8 +93,20 @@ export interface AttestationKey {
   readonly publicKey: Uint8Array;
   /** Device that it is in. */
   readonly device: string;
-  /** Lower-case hex SHA-256 of the endorsement key. */
+  /** Lower-case hex SHA-256 of the SubjectPublicKeyInfo of the endorsement key. */
   readonly ekSha256: string;
+}
+
+/** A certificate of a TPM vendor, under which endorsement certificates are accepted. */
+export interface VendorCertificate {
+  /** Lower-case hex SHA-256 of the certificate. */
+  readonly sha256: string;
+  /** Name, DER as lower-case hex. */
+  readonly subject: string;
+  /** DER. */
+  readonly certificate: Uint8Array;
+  /** Whether it is trusted; otherwise it only helps to get to one that is. */
+  readonly isRoot: boolean;
 }
 
 /** The newest version of a metadata item that was accepted. */
@@ -168,11 +179,16 @@ export interface Store extends AsyncDisposable {
     readonly revoked: readonly CertificateRecord[];
   }>;
 
-  /** Registers a device, unless its id is known with another key (R49). */
-  registerDevice(device: Device, now: Date): Promise<'registered' | 'known' | 'conflict'>;
-  /** Remembers an activated key of a registered device. */
-  rememberAttestationKey(key: AttestationKey, now: Date): Promise<void>;
   attestationKey(name: string): Promise<AttestationKey | undefined>;
+  /** Lets a device come with other keys; `false` when it is not known. */
+  forgetDevice(id: string, now: Date): Promise<boolean>;
+
+  /** How many were not there, or trusted otherwise. */
+  addVendorCertificates(certificates: readonly VendorCertificate[], now: Date): Promise<number>;
+  /** All of them, or those with one subject. */
+  vendorCertificates(subject?: string): Promise<readonly VendorCertificate[]>;
+  /** `false` when there is no such certificate. */
+  removeVendorCertificate(sha256: string, now: Date): Promise<boolean>;
 
   /** `false` when there are too many that have not expired. */
   createNonce(nonce: Uint8Array, expiresAt: Date, now: Date): Promise<boolean>;

@@ -42,11 +42,25 @@ interface DevicesTable {
 }
 
 interface AttestationKeysTable {
+  /** TPM name, lower-case hex. */
   name: string;
   public_key: Uint8Array;
   device: string;
   ek_sha256: string;
+  /** When a certificate was made for it, under a credential that only its TPM opens. */
   activated_at: number;
+}
+
+/** Whom endorsement certificates are accepted from. */
+interface VendorCertificatesTable {
+  /** Of the certificate, lower-case hex. */
+  sha256: string;
+  /** Name, DER as lower-case hex. */
+  subject: string;
+  certificate: Uint8Array;
+  /** 1 or 0. */
+  is_root: number;
+  added_at: number;
 }
 
 interface NoncesTable {
@@ -86,6 +100,7 @@ export interface Tables {
   certificates: CertificatesTable;
   devices: DevicesTable;
   attestation_keys: AttestationKeysTable;
+  vendor_certificates: VendorCertificatesTable;
   nonces: NoncesTable;
   metadata_versions: MetadataVersionsTable;
   audit: AuditTable;

@@ -366,17 +366,19 @@ function contract(newUrl: () => Promise<string>): void {
     await expect(openStore(url)).rejects.toMatchObject({ code: 'ERR_PROV_DATABASE' });
   });
 
-  test('a database of version 1 gets what is new', async () => {
+  test.each([1, 2])('a database of version %i gets what is new', async (old) => {
     const url = await newUrl();
     await openAgain(url);
     const database = await openDatabase(url);
     onTestFinished(() => database.destroy());
-    await database.schema.dropTable('metadata_versions').execute();
-    await database.updateTable('head').set({ schema_version: 1 }).execute();
+    await database.schema.dropTable('vendor_certificates').execute();
+    if (old < 2) await database.schema.dropTable('metadata_versions').execute();
+    await database.updateTable('head').set({ schema_version: old }).execute();
     const [store] = await Promise.all([openAgain(url), openAgain(url)]);
     const version = { type: 'Manifest', name: 'os', version: '2026-01-02T00:00:00.000000000Z' };
     await store.rememberMetadataVersion(version);
     expect(await store.metadataVersions()).toEqual([version]);
+    expect(await store.vendorCertificates()).toEqual([]);
   });
 
   test('of two versions of metadata the newer one stays, whichever came first', async () => {
