@@ -40,7 +40,7 @@ describe('the machine', () => {
     const checks = await machine({});
     expect(stateOf(checks)).toEqual({
       node: 'ok',
-      kernel: 'ok',
+      kernel: 'absent',
       tpm: 'absent',
       'ima-log': 'absent',
       snp: 'absent',
@@ -67,6 +67,12 @@ describe('the machine', () => {
     const checks = await machine({ [TPM]: '', [VERSION]: '2\n' });
     expect(checks.get('boot-log')).toMatchObject({ state: 'problem' });
     expect(checks.get('boot-log')?.remedy).toMatch(/securityfs/);
+  });
+
+  test('with an old kernel is warned about', async () => {
+    const kernel = async (release: string) => (await machine({ [RELEASE]: release })).get('kernel');
+    expect(await kernel('4.12.0')).toMatchObject({ state: 'ok' });
+    expect(await kernel('4.9.320')).toMatchObject({ state: 'warning' });
   });
 
   test('with a TPM 1.2, or one without resource manager, has a problem', async () => {

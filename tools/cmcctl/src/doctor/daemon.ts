@@ -15,7 +15,7 @@ export async function daemonCheck(settings: CmcctlSettings): Promise<Check> {
     return { id, state: 'ok', text: `the daemon at ${address} speaks API version ${API_VERSION}` };
   } catch (error) {
     if (!(error instanceof CmcError)) throw error;
-    const text = `the daemon at ${address}: ${error.code}: ${error.message}`;
+    const text = `${error.code}: ${error.message}`;
     switch (error.code) {
       case 'ERR_API_VERSION':
         return { id, state: 'problem', text, remedy: 'bring cmcctl and cmcd to the same release' };

@@ -4,16 +4,18 @@ import { join } from 'node:path';
 import { type Check, reasonOf } from './check.ts';
 
 const MINIMUM_NODE = [20, 19] as const;
+/** The first with /dev/tpmrm0. */
+const MINIMUM_KERNEL = [4, 12] as const;
 const MINIMUM_CONFIGFS_KERNEL = [6, 7] as const;
 const READ_WRITE = constants.R_OK | constants.W_OK;
 
 /** Checks of Node.js, kernel, devices and logs; `root` is where `/dev`, `/proc` and `/sys` are. */
 export async function machineChecks(root = '/'): Promise<readonly Check[]> {
-  const release = (await readText(join(root, 'proc/sys/kernel/osrelease'))) ?? 'unknown';
+  const release = await readText(join(root, 'proc/sys/kernel/osrelease'));
   const tpm = await checkTpm(root);
   return [
     checkNode(process.versions.node),
-    { id: 'kernel', state: 'ok', text: `kernel ${release}` },
+    checkKernel(release),
     ...tpm,
     ...(tpm.some(({ id, state }) => id === 'tpm' && state === 'ok')
       ? await checkBootLog(root)
@@ -29,6 +31,17 @@ function checkNode(version: string): Check {
   const wanted = MINIMUM_NODE.join('.');
   const text = `Node.js ${version} is too old`;
   return { id, state: 'problem', text, remedy: `install Node.js ${wanted} or later` };
+}
+
+function checkKernel(release: string | undefined): Check {
+  const id = 'kernel';
+  if (release === undefined) {
+    const remedy = 'measure on Linux; verifying works everywhere';
+    return { id, state: 'absent', text: 'this is not Linux', remedy };
+  }
+  if (isAtLeast(release, MINIMUM_KERNEL)) return { id, state: 'ok', text: `kernel ${release}` };
+  const remedy = `use Linux ${MINIMUM_KERNEL.join('.')} or later`;
+  return { id, state: 'warning', text: `kernel ${release} has no /dev/tpmrm0`, remedy };
 }
 
 async function checkTpm(root: string): Promise<readonly Check[]> {
@@ -94,7 +107,7 @@ async function checkLog(root: string, path: string, log: LogCheck): Promise<Chec
   return { id, state: 'problem', text, remedy };
 }
 
-async function checkSnp(root: string, release: string): Promise<Check> {
+async function checkSnp(root: string, release = '0'): Promise<Check> {
   const id = 'snp';
   const configfs = await accessProblem(join(root, 'sys/kernel/config/tsm/report'), READ_WRITE);
   if (configfs === undefined) {
