@@ -25,7 +25,14 @@ interface NodeSqlite {
 const MAX_STATEMENTS = 256;
 /** Another process may hold the lock for as long while a database is opened, ms. */
 const OPEN_TIMEOUT_MS = 10_000;
-const CONTROL: ReadonlySet<string> = new Set(['begin', 'commit', 'rollback']);
+const CONTROL: ReadonlySet<string> = new Set([
+  'begin',
+  'commit',
+  'rollback',
+  'savepoint piece',
+  'release savepoint piece',
+  'rollback to savepoint piece',
+]);
 /** SQLite's number for a lock that somebody else holds. */
 const SQLITE_BUSY = 5;
 
