@@ -1,18 +1,26 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { randomBytes, X509Certificate } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Component } from '@cmc/attestationreport';
-import { DecodeError, equalBytes, toHex } from '@cmc/bytes';
-import { digestOf, type EventLog, EventType, parseEventLog, replay } from '@cmc/eventlog';
+import { componentSchema, decodeStruct } from '@cmc/attestationreport/codec';
+import { DecodeError, encodeUtf8, equalBytes, fromHex, toHex } from '@cmc/bytes';
+import { digestOf, EventType, parseEventLog, replay } from '@cmc/eventlog';
 import {
   bootAggregates,
   type HashName,
-  type ImaEntry,
   imaEntryDigest,
   parseImaList,
   replayImaList,
 } from '@cmc/ima';
-import { eventLogComponents, imaComponents } from '@cmc/mrtool';
+import {
+  type Credential,
+  decodeTpmtPublic,
+  makeCredential,
+  objectName,
+  publicAreaToSpki,
+  verifyQuote,
+} from 'tpm2-ts/verify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   buildApplication,
@@ -23,6 +31,7 @@ import {
   prepareKernel,
   rootImage,
   startMachine,
+  type TpmState,
 } from '../src/index.ts';
 import { BANKS, type Measurements, readMeasurements } from './support/measurements.ts';
 import { isMissing } from './support/requirements.ts';
@@ -32,25 +41,34 @@ const IMA = 'ima_policy=tcb ima_hash=sha256 ima_template=ima-ng';
 const IMA_PCR = 10;
 /** PCRs of firmware, boot loader and kernel. */
 const BOOT_PCRS = [0, 1, 2, 3, 4, 5, 6, 7, 9];
+const MRTOOL = '/app/node_modules/@cmc/mrtool/dist/main.js';
 const NEW_PROGRAM = '/data/not-in-the-manifest';
 
 describe.skipIf(await isMissing())('a measured boot', () => {
   let folder = '';
   let options: MachineOptions;
   let machine: Machine;
+  let tpm: TpmState;
   let trusted: Measurements;
+  /** What mrtool learns from the trusted boot. */
+  let references: readonly Component[];
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'cmc-vm-boot-'));
     const kernel = await prepareKernel();
     const [initrd, application] = [join(folder, 'initrd'), join(folder, 'application')];
     await buildInitrd(kernel, initrd);
-    await buildApplication(['tpm2-ts'], application);
-    const tpm = await manufactureTpm(folder);
+    await buildApplication(['@cmc/mrtool', 'tpm2-ts'], application);
+    tpm = await manufactureTpm(folder);
     const root = await rootImage();
     options = { kernel: kernel.image, initrd, root, application, tpm, commandLine: IMA };
     machine = await startMachine(options);
     console.log(`up after ${Math.round(machine.bootMs)} ms`);
+    // Programs and modules of the tests are part of what is trusted.
+    for (const template of ['L-1', 'H-3']) await guest('identity', { template });
+    await guest('quote', { nonce: '00' });
+    await readMeasurements(machine.agent);
+    references = await mrtool('learn');
     trusted = await readMeasurements(machine.agent);
   }, PREPARE_MS);
 
@@ -58,6 +76,19 @@ describe.skipIf(await isMissing())('a measured boot', () => {
     await machine?.stop();
     rmSync(folder, { recursive: true, force: true });
   });
+
+  async function guest(name: string, argument: unknown): Promise<unknown> {
+    return await machine.agent.call('/app/guest/tpm.mjs', name, argument);
+  }
+
+  async function mrtool(...args: readonly string[]): Promise<readonly Component[]> {
+    const { code, stdout, stderr } = await machine.agent.run('node', [MRTOOL, ...args]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const list = JSON.parse(stdout) as unknown[];
+    return list.map(
+      (each) => decodeStruct(componentSchema, encodeUtf8(JSON.stringify(each))).value,
+    );
+  }
 
   test.each(BANKS)('the replay of the event log gives the PCRs of the TPM in %s', (bank) => {
     const values = replay(parseEventLog(trusted.eventLog), bank);
@@ -88,6 +119,68 @@ describe.skipIf(await isMissing())('a measured boot', () => {
     expect(values.map(toHex)).not.toEqual(expected.map(toHex));
   });
 
+  test('what mrtool learns is all that was measured until then', () => {
+    expect(unknownEvents(trusted, references)).toEqual([]);
+    expect(unknownFiles(trusted, references)).toEqual([]);
+  });
+
+  test('mrtool reads the PCR values that tpm2-tools read', async () => {
+    const components = await mrtool('read', 'tpm', '--bank', 'sha384', '--pcrs', '0-9');
+    expect(components.map(({ hashes }) => toHex(hashes?.[0]?.content ?? none))).toEqual(
+      Array.from({ length: 10 }, (_, pcr) => pcrOf(trusted, 'SHA-384', pcr)),
+    );
+  });
+
+  test.each(['L-1', 'H-3'])(
+    'the key of the manufacturer opens a credential (%s)',
+    async (template) => {
+      const { certificate, ek, ak, name } = (await guest('identity', { template })) as Identity;
+      const leaf = new X509Certificate(fromHex(certificate));
+      const issuer = new X509Certificate(readFileSync(tpm.issuerCertificate));
+      const root = new X509Certificate(readFileSync(tpm.rootCertificate));
+      expect(leaf.verify(issuer.publicKey) && issuer.verify(root.publicKey)).toBe(true);
+      const spki = leaf.publicKey.export({ type: 'spki', format: 'der' });
+      expect(toHex(publicAreaToSpki(decodeTpmtPublic(fromHex(ek))))).toBe(spki.toString('hex'));
+      expect(toHex(objectName(fromHex(ak)))).toBe(name);
+      const secret = new Uint8Array(randomBytes(32));
+      const key = { ek: decodeTpmtPublic(fromHex(ek)), credential: secret };
+      const good = await makeCredential({ ...key, name: fromHex(name) });
+      expect(await guest('activate', request(template, good))).toEqual({ opened: toHex(secret) });
+      const other = await makeCredential({ ...key, name: flipped(fromHex(name), 5) });
+      expect(await guest('activate', request(template, other))).toMatchObject({
+        code: 'ERR_TPM_RESPONSE',
+      });
+    },
+  );
+
+  test('a quote vouches for what the logs give, and for nothing else', async () => {
+    const { ak } = (await guest('identity', { template: 'L-1' })) as Identity;
+    const nonce = new Uint8Array(randomBytes(32));
+    const { attest, signature } = (await guest('quote', { nonce: toHex(nonce) })) as Quote;
+    const now = await readMeasurements(machine.agent);
+    const values = new Map<number, Uint8Array>([[8, new Uint8Array(32)]]);
+    for (const [pcr, value] of replay(parseEventLog(now.eventLog), 'SHA-256')) {
+      values.set(pcr, value);
+    }
+    for (const [pcr, value] of replayImaList(now.imaList, { bank: 'SHA-256' }).pcrs) {
+      values.set(pcr, value);
+    }
+    const options = {
+      attest: fromHex(attest),
+      signature: fromHex(signature),
+      key: { publicArea: fromHex(ak) },
+      nonce,
+      requiredPcrs: [...BOOT_PCRS, IMA_PCR],
+    };
+    const verdict = await verifyQuote({ ...options, pcrs: new Map([['SHA-256', values]]) });
+    expect(verdict.checks.filter(({ ok }) => !ok)).toEqual([]);
+    for (const pcr of options.requiredPcrs) {
+      const changed = new Map(values).set(pcr, flipped(values.get(pcr) ?? none, 0));
+      const pcrs = new Map([['SHA-256', changed]] as const);
+      expect((await verifyQuote({ ...options, pcrs })).ok, `PCR ${pcr}`).toBe(false);
+    }
+  });
+
   test('the list begins with the aggregate of the boot', () => {
     const [first] = parseImaList(trusted.imaList, { bank: 'SHA-256' }).entries;
     const values = trusted.pcrs.get('SHA-256') ?? new Map();
@@ -115,8 +208,8 @@ describe.skipIf(await isMissing())('a measured boot', () => {
       expect(toHex(value ?? new Uint8Array())).toBe(pcrOf(now, bank, IMA_PCR));
       expect(pcrOf(now, bank, IMA_PCR)).not.toBe(pcrOf(trusted, bank, IMA_PCR));
     }
-    expect(unknownFiles(now, trusted).map(({ path }) => path)).toEqual([NEW_PROGRAM]);
-    expect(unknownEvents(now, trusted)).toEqual([]);
+    expect(unknownFiles(now, references)).toEqual([NEW_PROGRAM]);
+    expect(unknownEvents(now, references)).toEqual([]);
   });
 
   test(
@@ -129,32 +222,32 @@ describe.skipIf(await isMissing())('a measured boot', () => {
       for (const [pcr, value] of replay(log, 'SHA-256')) {
         expect(toHex(value), `PCR ${pcr}`).toBe(pcrOf(now, 'SHA-256', pcr));
       }
-      expect(unknownEvents(now, trusted)).toEqual(['9 EV_EVENT_TAG']);
+      expect(unknownEvents(now, references)).toEqual(['9 EV_EVENT_TAG']);
       // What the boot was is in the list, too; all files are the same.
-      expect(unknownFiles(now, trusted).map(({ path }) => path)).toEqual(['boot_aggregate']);
+      expect(unknownFiles(now, references)).toEqual(['boot_aggregate']);
     },
     PREPARE_MS,
   );
 });
 
-/** Events of a log that have no reference value among those of a trusted boot. */
-function unknownEvents(now: Measurements, trusted: Measurements): readonly string[] {
-  const known = digestsOf(eventLogComponents(parseEventLog(trusted.eventLog)));
-  const log: EventLog = parseEventLog(now.eventLog);
-  return log.events
-    .filter(({ type }) => type !== EventType.NO_ACTION)
+/** Events of a log that have no reference value. */
+function unknownEvents(now: Measurements, references: readonly Component[]): readonly string[] {
+  const known = digestsOf(references);
+  return parseEventLog(now.eventLog)
+    .events.filter(({ type }) => type !== EventType.NO_ACTION)
     .filter((event) => !known.has(`${event.pcr} ${toHex(digestOf(event, 'SHA-256') ?? none)}`))
     .map(({ pcr, typeName }) => `${pcr} ${typeName}`);
 }
 
-function unknownFiles(now: Measurements, trusted: Measurements): readonly ImaEntry[] {
-  const entries = (list: Uint8Array): readonly ImaEntry[] =>
-    parseImaList(list, { bank: 'SHA-256' }).entries;
-  const known = digestsOf(imaComponents(entries(trusted.imaList)).components);
-  return entries(now.imaList).filter((entry) => {
-    const digest = imaEntryDigest(entry, { bank: 'SHA-256' });
-    return !known.has(`${entry.pcr} ${toHex(digest)}`);
-  });
+/** Paths of the entries of an IMA list that have no reference value. */
+function unknownFiles(now: Measurements, references: readonly Component[]): readonly string[] {
+  const known = digestsOf(references);
+  return parseImaList(now.imaList, { bank: 'SHA-256' })
+    .entries.filter((entry) => {
+      const digest = imaEntryDigest(entry, { bank: 'SHA-256' });
+      return !known.has(`${entry.pcr} ${toHex(digest)}`);
+    })
+    .map(({ path }) => path);
 }
 
 function digestsOf(components: readonly Component[]): ReadonlySet<string> {
@@ -165,6 +258,24 @@ function digestsOf(components: readonly Component[]): ReadonlySet<string> {
       return sha256.map(({ content }) => `${index} ${toHex(content)}`);
     }),
   );
+}
+
+interface Identity {
+  readonly certificate: string;
+  /** TPMT_PUBLIC. */
+  readonly ek: string;
+  readonly ak: string;
+  readonly name: string;
+}
+
+interface Quote {
+  readonly attest: string;
+  readonly signature: string;
+}
+
+function request(template: string, credential: Credential): unknown {
+  const { credentialBlob, secret } = credential;
+  return { template, credentialBlob: toHex(credentialBlob), secret: toHex(secret) };
 }
 
 const none = new Uint8Array();
