@@ -7,6 +7,8 @@ import { type TpmIdentity, tpmIdentityOf } from './tpm-identity.ts';
 
 /** TCG EK Credential Profile 2.3, section 3.6: tcg-kp-EKCertificate. */
 const EK_CERTIFICATE = '2.23.133.8.1';
+/** The first is for RSA, the second for ECC; Intel has the first for ECC, too. */
+const DECRYPTING = ['keyEncipherment', 'keyAgreement'] as const;
 
 /** An endorsement certificate whose content is as it has to be; its chain was not looked at. */
 export interface EkCertificate {
@@ -39,9 +41,10 @@ export function readEkCertificate(
   }
   try {
     const key = decodeSpki(certificate.spki);
-    const usage = key.type === 'RSA' ? 'keyEncipherment' : 'keyAgreement';
-    if (!keyUsage.includes(usage) || keyUsage.includes('digitalSignature')) {
-      return { problem: `has the key usage ${keyUsage.join(', ') || 'none'}, expected ${usage}` };
+    const isForSecrets = DECRYPTING.some((usage) => keyUsage.includes(usage));
+    if (!isForSecrets || keyUsage.includes('digitalSignature')) {
+      const usages = keyUsage.join(', ') || 'none';
+      return { problem: `has the key usage ${usages}, expected ${DECRYPTING.join(' or ')}` };
     }
     if (key.type === 'RSA' && isRocaModulus(key.modulus)) {
       return { problem: 'is for a key that can be factored (ROCA, CVE-2017-15361)' };
