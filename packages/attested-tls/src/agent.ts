@@ -25,13 +25,16 @@ export class Agent extends HttpsAgent {
 
   /** @throws {TypeError | RangeError} an option is wrong, or would weaken the connections */
   constructor(options: AgentOptions) {
+    const settings = resolveAttestation(options);
     const tlsOptions = clientTlsOptions(withoutAttestation(options), options.mtls);
     super({ ...tlsOptions, maxCachedSessions: 0 });
-    this.#settings = resolveAttestation(options);
+    this.#settings = settings;
   }
 
   /** Called by `node:http` for each new connection. */
   override createConnection(options: RequestOptions): Duplex {
+    // A request can bring a key of its own.
+    this.#settings.ownKeys.admit(options);
     return dial(clientTlsOptions(options as DialOptions), this.#settings);
   }
 

@@ -86,7 +86,8 @@ const MAX_KNOWN_KEYS = 256;
 /** Hashes of keys, by the hash of the certificate. */
 const knownKeys = new Map<string, Uint8Array>();
 
-function spkiHash(certificate: Uint8Array | undefined): Uint8Array {
+/** SHA-256 of the SubjectPublicKeyInfo of a certificate, empty without one. */
+export function spkiHash(certificate: Uint8Array | undefined): Uint8Array {
   if (certificate === undefined) return new Uint8Array();
   const id = peerIdOf(certificate);
   const known = knownKeys.get(id);
@@ -117,6 +118,6 @@ function certificateBytes(certificate: object | null): Uint8Array | undefined {
   return certificate.raw instanceof Uint8Array ? certificate.raw : undefined;
 }
 
-function sha256(bytes: Uint8Array): Uint8Array {
+export function sha256(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(createHash('sha256').update(bytes).digest());
 }

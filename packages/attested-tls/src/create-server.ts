@@ -12,7 +12,12 @@ import {
   type Server as TlsServer,
 } from 'node:tls';
 import type { AttestedSocket } from './attest-socket.ts';
-import { type AttestationOptions, resolveAttestation, withoutAttestation } from './options.ts';
+import {
+  type AttestationOptions,
+  type AttestationSettings,
+  resolveAttestation,
+  withoutAttestation,
+} from './options.ts';
 import { ServerGuard } from './server-guard.ts';
 import { restrict, serverTlsOptions } from './tls-options.ts';
 
@@ -46,8 +51,9 @@ export function createServer(
   options: ServerOptions,
   listener?: (socket: AttestedSocket) => void,
 ): TlsServer {
+  const settings = resolveAttestation(options);
   const server = createTlsServer(tlsOptionsOf(options));
-  guard(server, options);
+  guard(server, settings, options);
   if (listener !== undefined) server.on('secureConnection', listener as (s: TLSSocket) => void);
   return server;
 }
@@ -61,8 +67,9 @@ export function createHttpsServer(
   options: HttpsServerOptions,
   listener?: RequestListener,
 ): HttpsServer {
+  const settings = resolveAttestation(options);
   const server = createNodeHttpsServer(tlsOptionsOf(options), listener);
-  guard(server, options);
+  guard(server, settings, options);
   return server;
 }
 
@@ -78,11 +85,15 @@ function tlsOptionsOf({
  * Puts attestation between the events of a server and those who listen to them: however somebody
  * listens, a connection that is not attested is never seen.
  */
-function guard(server: TlsServer, options: AttestedServerOptions): void {
+function guard(
+  server: TlsServer,
+  settings: AttestationSettings,
+  options: AttestedServerOptions,
+): void {
   const emit = server.emit.bind(server);
   const close = server.close.bind(server);
   const setSecureContext = server.setSecureContext.bind(server);
-  const settings = resolveAttestation(options);
+  const addContext = server.addContext.bind(server);
   const serverGuard = new ServerGuard({
     settings,
     maxUnattested: options.maxUnattested,
@@ -103,6 +114,13 @@ function guard(server: TlsServer, options: AttestedServerOptions): void {
     serverGuard.close();
     return close(callback);
   };
-  server.setSecureContext = (context): void => setSecureContext(restrict(context));
+  server.setSecureContext = (context): void => {
+    settings.ownKeys.admit(context);
+    setSecureContext(restrict(context));
+  };
+  server.addContext = (name, context): void => {
+    settings.ownKeys.admit(context);
+    addContext(name, context);
+  };
   server.once('close', () => settings.cmc?.close());
 }

@@ -30,6 +30,7 @@ import {
 } from './messages.ts';
 import type { AttestationSettings, PeerInfo } from './options.ts';
 import { OwnDaemon, raceAbort } from './own-daemon.ts';
+import type { KeyProtection } from './own-keys.ts';
 import { describeForPeer, quotePeerText } from './reasons.ts';
 
 const HEX_DIGEST = /^(?:[0-9a-f]{2}){1,64}$/i;
@@ -41,6 +42,8 @@ export interface Attestation {
   readonly peerId: string;
   /** What the reports are bound to: the TLS session, or also both TLS keys and the mode. */
   readonly keyBinding: KeyBinding;
+  /** Where the private key of this end's certificate is; absent when this end sent none. */
+  readonly keyProtection?: KeyProtection;
   /** Verdict on the peer; absent when the mode does not have it attested. */
   readonly result?: AttestationResult;
 }
@@ -79,7 +82,13 @@ export async function exchange(context: HandshakeContext): Promise<Attestation> 
   ]);
   checkVersion(context, response.version);
 
-  const attestation = { mode, peerId: peer.id, keyBinding };
+  const own = identity.certificates[role];
+  const attestation = {
+    mode,
+    peerId: peer.id,
+    keyBinding,
+    ...(own === undefined ? {} : { keyProtection: settings.ownKeys.protectionOf(own) }),
+  };
   if (!attests(peerRole, mode)) return attestation;
   const result = await judge(context, daemon, peer, nonces[peerRole], response.report);
   return { ...attestation, result };

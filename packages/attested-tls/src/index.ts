@@ -25,3 +25,4 @@ export { AttestedTlsError } from './errors.ts';
 export type { Attestation } from './handshake.ts';
 export type { AttestationTimeouts } from './handshake-timer.ts';
 export type { AttestationOptions, PeerInfo, ResultListener } from './options.ts';
+export type { KeyProtection } from './own-keys.ts';

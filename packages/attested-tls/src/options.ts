@@ -7,6 +7,7 @@ import {
   type ResolvedTimeouts,
   resolveTimeouts,
 } from './handshake-timer.ts';
+import { OwnKeys } from './own-keys.ts';
 
 /** Who is at the other end, while it is being attested. */
 export interface PeerInfo {
@@ -35,6 +36,11 @@ export interface AttestationOptions {
   readonly mtls?: boolean | undefined;
   /** Refuse peers that cannot bind reports to the TLS keys (`spki-v1`). Default `false`. */
   readonly requireBinding?: boolean | undefined;
+  /**
+   * `remote`: refuse to use a TLS key that is in this process, with a `TypeError` before anything is
+   * sent. All keys must then come in the option `key`, from `openDaemonKey`.
+   */
+  readonly requireKeyProtection?: 'remote' | undefined;
   readonly timeouts?: AttestationTimeouts | undefined;
   /** Largest message that is accepted, in bytes. Default 16 MiB. */
   readonly maxFrameBytes?: number | undefined;
@@ -53,6 +59,7 @@ export interface AttestationSettings {
   readonly policies: Uint8Array | undefined;
   readonly serialization: Serialization;
   readonly requireBinding: boolean;
+  readonly ownKeys: OwnKeys;
   readonly timeouts: ResolvedTimeouts;
   readonly maxFrameBytes: number;
   readonly onResult: ResultListener;
@@ -72,6 +79,7 @@ export function withoutAttestation<T extends AttestationOptions>(
     serialization: _serialization,
     mtls: _mtls,
     requireBinding: _requireBinding,
+    requireKeyProtection: _requireKeyProtection,
     timeouts: _timeouts,
     maxFrameBytes: _maxFrameBytes,
     onResult: _onResult,
@@ -98,12 +106,15 @@ export function resolveAttestation(options: AttestationOptions): AttestationSett
     throw new RangeError(`maxFrameBytes: expected 1 to ${MAX_FRAME_BYTES}, got ${maxFrameBytes}`);
   }
   const timeouts = resolveTimeouts(options.timeouts);
+  const ownKeys = new OwnKeys(options.requireKeyProtection);
+  ownKeys.admit(options);
   return {
     mode,
     cmc: options.cmc === undefined ? undefined : createCmcSource(options.cmc, timeouts.cmcMs),
     policies: options.policies,
     serialization,
     requireBinding: options.requireBinding ?? false,
+    ownKeys,
     timeouts,
     maxFrameBytes,
     onResult: options.onResult ?? (() => {}),

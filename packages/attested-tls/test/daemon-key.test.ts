@@ -1,80 +1,10 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer as createHttpsServer, request } from 'node:https';
-import { Worker } from 'node:worker_threads';
-import { createFakeCa, type FakeKeyAlgorithm } from '@cmc/testkit';
-import { openRemoteKeys } from '@cmc/tls-remote-key';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { type DaemonKey, openDaemonKey } from '../src/index.ts';
+import { describe, expect, test } from 'vitest';
+import { openDaemonKey } from '../src/index.ts';
 import { codeOf, dial, outcomeOf, serve } from './support/ends.ts';
-
-const KEY_ID = '0b1c5a3e-7f7d-4ab8-9a70-1d2f3c4b5a69';
-
-function addonIsMissing(): boolean {
-  try {
-    openRemoteKeys();
-    return false;
-  } catch (error) {
-    if (process.env['CI'] !== undefined) throw error;
-    console.warn(`skipped, the addon of @cmc/tls-remote-key is missing (npm run native): ${error}`);
-    return true;
-  }
-}
-
-const ca = createFakeCa({ commonName: 'CA of daemons' });
-
-interface KeyDaemon {
-  readonly cmc: { readonly api: 'socket'; readonly address: string };
-  signatures(): Promise<number>;
-  stop(): Promise<unknown>;
-}
-
-async function startDaemon(
-  algorithm: FakeKeyAlgorithm = 'EC256',
-  data: { readonly delayMs?: number } = {},
-): Promise<KeyDaemon> {
-  const issued = await ca.issue({
-    commonName: 'server',
-    dnsNames: ['localhost'],
-    ipAddresses: ['127.0.0.1'],
-    keyAlgorithm: algorithm,
-  });
-  const worker = new Worker(new URL('./support/key-daemon.mjs', import.meta.url), {
-    workerData: {
-      // A thread cannot set the mode of a Unix socket.
-      address: 'tcp://127.0.0.1:0',
-      keyId: KEY_ID,
-      pem: issued.privateKeyPem,
-      chain: [Buffer.from(issued.certificatePem)],
-      delayMs: 0,
-      ...data,
-    },
-    execArgv: [],
-  });
-  const stop = (): Promise<unknown> => worker.terminate();
-  onTestFinished(async () => {
-    await stop();
-  });
-  const [address] = await once(worker, 'message');
-  return {
-    cmc: { api: 'socket', address },
-    stop,
-    async signatures() {
-      worker.postMessage('count');
-      const [count] = await once(worker, 'message');
-      return count;
-    },
-  };
-}
-
-async function open(
-  daemon: KeyDaemon,
-  options: Partial<Parameters<typeof openDaemonKey>[0]> = {},
-): Promise<DaemonKey> {
-  const key = await openDaemonKey({ cmc: daemon.cmc, keyId: KEY_ID, ...options });
-  onTestFinished(() => key.close());
-  return key;
-}
+import { addonIsMissing, ca, KEY_ID, open, startDaemon } from './support/key-daemon.ts';
 
 describe.skipIf(addonIsMissing())('a TLS key of the daemon', () => {
   test('identifies the server of an attested connection, and signs once for it', async () => {
