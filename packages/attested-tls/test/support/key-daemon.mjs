@@ -13,6 +13,7 @@ const server = await serveSocket(
       if (request.keyId !== keyId) throw new Error('no such key');
       return { certificate: chain };
     },
+    attest: async ({ nonce }) => ({ report: nonce }),
     tlsSign: async ({ content }) => {
       signatures += 1;
       await new Promise((resolve) => setTimeout(resolve, delayMs));
