@@ -40,4 +40,6 @@ export { createFakeKey, createFakeKeySync, fakeSigner, spkiOf } from './fake-key
 export type { FuzzOptions } from './fuzz.ts';
 export { fuzzDecoder, runFuzz } from './fuzz.ts';
 export { encodePss } from './pss.ts';
+export type { Swtpm } from './swtpm.ts';
+export { isMissing, startSwtpm } from './swtpm.ts';
 export { vectorsDir } from './vectors.ts';

@@ -1,0 +1,162 @@
+import { mkdir } from 'node:fs/promises';
+import type { WaitOptions } from '@cmc/attestationreport';
+import { parseCertificate } from '@cmc/attestationreport/x509';
+import { equalBytes, type Logger } from '@cmc/bytes';
+import { isTpmResponse } from 'tpm2-ts';
+import { decodeTpmtPublic } from 'tpm2-ts/verify';
+import type { TpmAccess } from '../device/tpm-access.ts';
+import { TpmDriverError } from '../errors.ts';
+import {
+  type AttestationKeyAlgorithm,
+  createAttestationKey,
+  loadKey,
+  publicKeyOf,
+} from './attestation-key.ts';
+import { type AttestationKeyEndorser, attestationKeyRequest } from './endorser.ts';
+import type { KeyBlob } from './key-blob.ts';
+import { type Chain, type KeyFiles, openKeyFiles } from './key-files.ts';
+
+/** An attestation key with its certificates. */
+export interface EndorsedKey {
+  readonly key: KeyBlob;
+  readonly chain: Chain;
+}
+
+export interface AttestationKeysOptions {
+  readonly access: TpmAccess;
+  readonly algorithm: AttestationKeyAlgorithm;
+  readonly endorser?: AttestationKeyEndorser;
+  readonly storage?: string;
+  readonly now: () => Date;
+  readonly logger: Logger;
+}
+
+/** The attestation key of this computer: the one that is kept, else a new one. */
+export class AttestationKeys {
+  readonly #options: AttestationKeysOptions;
+  readonly #files: KeyFiles | undefined;
+  #current: EndorsedKey | undefined;
+  #next: KeyBlob | undefined;
+  /** The one enrolment that is under way: whoever comes meanwhile waits for it. */
+  #underWay: Promise<EndorsedKey> | undefined;
+
+  constructor(options: AttestationKeysOptions) {
+    this.#options = options;
+    this.#files = options.storage === undefined ? undefined : openKeyFiles(options.storage);
+  }
+
+  /** A key whose certificate is valid now. */
+  async get(options: WaitOptions = {}): Promise<EndorsedKey> {
+    if (this.#current !== undefined && this.#isValid(this.#current.chain)) return this.#current;
+    return await this.#once(async () => (await this.#stored()) ?? (await this.#enroll()), options);
+  }
+
+  /** Replaces the key by a new one. As long as that has no certificate, the one before stays. */
+  async replace(options: WaitOptions = {}): Promise<void> {
+    await this.#once(async () => {
+      // What is kept on disk is settled before it is replaced.
+      await this.#files?.read();
+      return await this.#enroll();
+    }, options);
+  }
+
+  async #once(work: () => Promise<EndorsedKey>, options: WaitOptions): Promise<EndorsedKey> {
+    this.#underWay ??= work().finally(() => {
+      this.#underWay = undefined;
+    });
+    this.#current = await abortable(this.#underWay, options.signal);
+    return this.#current;
+  }
+
+  /** What is kept, if it can be used: it fits the settings, and this is its TPM. */
+  async #stored(): Promise<EndorsedKey | undefined> {
+    const { logger } = this.#options;
+    const stored = await this.#files?.read();
+    if (stored === undefined) return undefined;
+    const { key, chain } = stored;
+    if (chain === undefined || !this.#isValid(chain)) {
+      logger.warn({}, 'the attestation key has no valid certificate');
+      return undefined;
+    }
+    return (await this.#isUsable(key)) ? { key, chain } : undefined;
+  }
+
+  async #enroll(): Promise<EndorsedKey> {
+    const { access, endorser, storage, logger } = this.#options;
+    if (endorser === undefined) {
+      throw new TpmDriverError(
+        'ERR_TPM_DRIVER_CERTIFICATE',
+        'the attestation key has no certificate, and nobody is configured to give one',
+      );
+    }
+    if (storage !== undefined) await mkdir(storage, { recursive: true, mode: 0o700 });
+    const key = await this.#nextKey();
+    const chain = await endorser.endorse(attestationKeyRequest(access, key));
+    checkChain(chain, key);
+    await this.#files?.publish(chain);
+    this.#next = undefined;
+    logger.info({}, 'a new attestation key is in use');
+    return { key, chain };
+  }
+
+  /**
+   * The key to be certified. It is kept until it is: the endorser may have given the certificate
+   * already, in exchange for a token that is spent by then.
+   */
+  async #nextKey(): Promise<KeyBlob> {
+    const { access, algorithm } = this.#options;
+    const begun = this.#next ?? (await this.#files?.readNext());
+    const key =
+      begun !== undefined && (await this.#isUsable(begun))
+        ? begun
+        : await createAttestationKey(access, algorithm);
+    if (key !== begun) await this.#files?.writeNext(key);
+    this.#next = key;
+    return key;
+  }
+
+  async #isUsable(key: KeyBlob): Promise<boolean> {
+    const { access, algorithm, logger } = this.#options;
+    const { type } = decodeTpmtPublic(key.publicArea);
+    if ((type === 'ECC') !== (algorithm === 'EC256')) {
+      logger.warn({ algorithm }, 'the stored attestation key is of another kind than configured');
+      return false;
+    }
+    try {
+      await access.use(async (tpm, wait) => await (await loadKey(tpm, key, wait)).flush());
+      return true;
+    } catch (error) {
+      // Protected by another storage root key: another TPM, or one that was cleared.
+      if (!isTpmResponse(error, 'INTEGRITY')) throw error;
+      logger.warn({}, 'the stored attestation key is not of this TPM');
+      return false;
+    }
+  }
+
+  #isValid([leaf]: Chain): boolean {
+    return leaf !== undefined && parseCertificate(leaf).notAfter > this.#options.now();
+  }
+}
+
+function checkChain([leaf]: Chain, key: KeyBlob): void {
+  const certificate = leaf === undefined ? undefined : parseCertificate(leaf);
+  if (certificate !== undefined && equalBytes(certificate.spki, publicKeyOf(key))) return;
+  const message = 'the first certificate that the endorser gave is not for the attestation key';
+  throw new TpmDriverError('ERR_TPM_DRIVER_CERTIFICATE', message);
+}
+
+/** One caller that gives up does not end what others wait for. */
+async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await work;
+  signal.throwIfAborted();
+  let abort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

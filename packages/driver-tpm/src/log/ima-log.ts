@@ -1,0 +1,82 @@
+import { basename } from 'node:path/posix';
+import type { Component } from '@cmc/attestationreport';
+import { DecodeError } from '@cmc/bytes';
+import { type ImaEntry, ImaReplay, type ImaState, imaEntryDigest } from '@cmc/ima';
+import { TpmDriverError } from '../errors.ts';
+import { pcrEvent } from './pcr-event.ts';
+import { readLog } from './read-log.ts';
+import type { Bank, LogSnapshot } from './snapshot.ts';
+
+const MAX_BYTES = 256 * 1024 * 1024;
+
+/** IMA's list, which grows as long as the computer runs: only what is new is read. */
+export class ImaLog {
+  readonly #path: string;
+  readonly #bank: Bank;
+  #events: ReadonlyMap<number, readonly Component[]> = new Map();
+  #state: ImaState | undefined;
+  #lastRead: Promise<unknown> = Promise.resolve();
+
+  constructor(path: string, bank: Bank) {
+    this.#path = path;
+    this.#bank = bank;
+  }
+
+  /** No list is as one without entries. @throws {TpmDriverError} ERR_TPM_DRIVER_LOG */
+  async read(): Promise<LogSnapshot> {
+    // One at a time: each goes on where the one before ended.
+    const read = this.#lastRead.then(() => this.#read());
+    this.#lastRead = read.catch(() => undefined);
+    return await read;
+  }
+
+  /** Forgets what was read: the next {@link read} starts anew. */
+  reset(): void {
+    this.#events = new Map();
+    this.#state = undefined;
+  }
+
+  async #read(): Promise<LogSnapshot> {
+    const before = this.#state;
+    const offset = before?.offset ?? 0;
+    const bytes = await readLog(this.#path, MAX_BYTES, offset);
+    if (bytes !== undefined && bytes.length > 0) this.#append(bytes, before);
+    const { pcrs = new Map<number, Uint8Array>(), offset: length = 0 } = this.#state ?? {};
+    return { events: this.#events, values: pcrs, length };
+  }
+
+  #append(bytes: Uint8Array, before: ImaState | undefined): void {
+    const bank = this.#bank;
+    const added = new Map<number, Component[]>();
+    const replay = new ImaReplay({
+      bank,
+      ...(before === undefined ? {} : { resume: before }),
+      onEntry: (entry) => {
+        const ofPcr = added.get(entry.pcr) ?? [];
+        ofPcr.push(componentOf(entry, bank));
+        added.set(entry.pcr, ofPcr);
+      },
+    });
+    try {
+      replay.push(bytes);
+      // An entry that is being written is not there as a whole: it is of the next read.
+      this.#state = replay.state();
+    } catch (cause) {
+      if (!(cause instanceof DecodeError)) throw cause;
+      throw new TpmDriverError('ERR_TPM_DRIVER_LOG', `${this.#path}: ${cause.message}`, { cause });
+    }
+    const all = new Map(this.#events);
+    for (const [pcr, events] of added) all.set(pcr, [...(all.get(pcr) ?? []), ...events]);
+    this.#events = all;
+  }
+}
+
+/** Optional: nobody must run a file. */
+function componentOf(entry: ImaEntry, bank: Bank): Component {
+  return pcrEvent(entry.pcr, {
+    name: basename(entry.path),
+    hashes: [{ alg: bank, content: imaEntryDigest(entry, { bank }) }],
+    optional: true,
+    description: entry.path,
+  });
+}
