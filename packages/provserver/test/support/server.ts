@@ -3,7 +3,9 @@ import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import {
   type AttestationResult,
+  type Component,
   generate,
+  type Measurer,
   type Metadata,
   type Signer,
 } from '@cmc/attestationreport';
@@ -71,6 +73,10 @@ export interface ReportOptions {
   /** RFC 3339 version of the metadata. */
   readonly version?: string;
   readonly signer?: FakeSigner;
+  /** Besides the software driver. */
+  readonly measurers?: readonly Measurer[];
+  /** What manifests know besides the container. */
+  readonly components?: readonly Component[];
 }
 
 export interface SendOptions {
@@ -147,11 +153,21 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       await store.createToken({ id, secretHash, expiresAt, allowedNames }, at);
       return text;
     },
-    report: async (spki, { serverNonce, name = 'device.example', version, signer } = {}) =>
+    report: async (
+      spki,
+      {
+        serverNonce,
+        name = 'device.example',
+        version,
+        signer,
+        measurers = [],
+        components = [],
+      } = {},
+    ) =>
       await generate({
-        measurers: [driver],
+        measurers: [driver, ...measurers],
         nonce: enrollmentNonce(spki, serverNonce),
-        metadata: await signedMetadata(signer ?? metadataSigner, version),
+        metadata: await signedMetadata(signer ?? metadataSigner, version, components),
         name,
       }),
     send: async (request) => await send(url, rootPem, request),
@@ -197,7 +213,11 @@ export async function auditActions(store: Store): Promise<readonly string[]> {
 /** Statuses of a result that was published. */
 export type PublishedResult = Pick<AttestationResult, 'summary' | 'prover'>;
 
-async function signedMetadata(signer: FakeSigner, version?: string): Promise<Uint8Array[]> {
+async function signedMetadata(
+  signer: FakeSigner,
+  version: string | undefined,
+  more: readonly Component[],
+): Promise<Uint8Array[]> {
   const now = Date.now();
   const common = {
     version: version ?? '2026-01-01T00:00:00Z',
@@ -211,7 +231,7 @@ async function signedMetadata(signer: FakeSigner, version?: string): Promise<Uin
     name: 'test.rtm.description',
     manifest: 'test.rtm',
   };
-  const components = [await createReferenceComponent(CONTAINER)];
+  const components = [await createReferenceComponent(CONTAINER), ...more];
   const items: Metadata[] = [
     { type: 'Image Description', name: 'test.image', ...common, descriptions: [description] },
     {

@@ -1,4 +1,4 @@
-import type { Signer } from '@cmc/attestationreport';
+import type { Component, Measurer, Signer } from '@cmc/attestationreport';
 import { encodeReport } from '@cmc/attestationreport/codec';
 import { concatBytes } from '@cmc/bytes';
 import {
@@ -20,6 +20,22 @@ import {
 } from 'tpm2-ts';
 import { type EkTemplate, ekTemplate, publicAreaToSpki, type TpmtSignature } from 'tpm2-ts/verify';
 
+const TPM_EVIDENCE = 'TPM Evidence';
+/** The one that software may reset. */
+const PCR = 16;
+const DIGEST = new Uint8Array(32).fill(7);
+
+/** What the TPM measures, and manifests have to know. */
+export const MEASURED: Component = {
+  type: 'firmware',
+  name: 'kernel',
+  hashes: [{ alg: 'SHA-256', content: DIGEST }],
+  properties: [
+    { name: 'cmc.ta', value: 'TPM' },
+    { name: 'cmc.index', value: String(PCR) },
+  ],
+};
+
 /** A machine with a TPM, as cmcd is one. */
 export interface TpmDevice {
   /** TPM name and TPMT_PUBLIC of its attestation key. */
@@ -27,6 +43,8 @@ export interface TpmDevice {
   activateRequest(change?: Partial<TpmActivateEnrollRequest>): Promise<TpmActivateEnrollRequest>;
   /** The certificate in an answer. */
   open(answer: TpmActivateEnrollResponse): Promise<Uint8Array>;
+  /** Extends a PCR by {@link MEASURED}, and quotes it with these certificates of the attestation key. */
+  measurer(certs: readonly Uint8Array[]): Measurer;
   /** For a new key; its report has this certificate of the attestation key. */
   certifyRequest(
     akCertificate: Uint8Array,
@@ -109,6 +127,30 @@ export async function createTpmDevice(
       );
       return decryptData(encryptedCertificate, secret);
     },
+    measurer: (certs) => ({
+      name: 'tpm',
+      prepare: async () => {
+        await tpm.pcrs.reset(PCR);
+        await tpm.pcrs.extend(PCR, new Map([['SHA-256', DIGEST]]));
+        return {
+          collateral: [
+            {
+              type: TPM_EVIDENCE,
+              certs,
+              artifacts: [{ type: 'PCR Eventlog', index: PCR, events: [MEASURED] }],
+            },
+          ],
+          measure: async (nonce) => {
+            const pcrs = [{ bank: 'SHA-256', pcrs: [PCR] }] as const;
+            const { attest, signature } = await loaded(
+              created,
+              async (each) => await tpm.quote(each, { qualifyingData: nonce, pcrs }),
+            );
+            return [{ type: TPM_EVIDENCE, evidence: attest, signature }];
+          },
+        };
+      },
+    }),
     certifyRequest: async (akCertificate, change = {}) => {
       await using ik = await load(await create(keyTemplate({ key, scheme })));
       const { attest, signature } = await loaded(
@@ -130,7 +172,7 @@ export async function createTpmDevice(
 }
 
 /** A report with nothing but the certificate that belongs to a quote. */
-export function reportWith(certificate: Uint8Array, type = 'TPM Evidence'): Uint8Array {
+export function reportWith(certificate: Uint8Array, type = TPM_EVIDENCE): Uint8Array {
   return encodeReport(
     {
       version: '3.3.0',

@@ -55,9 +55,8 @@ function certificateOf({ file }: Pick<Vector, 'file'>): Certificate {
 async function storeWith(...files: readonly string[]): Promise<Store> {
   const store = await openStore(`sqlite://${join(temporaryFolder(), 'db')}`);
   onTestFinished(async () => await store[Symbol.asyncDispose]());
-  for (const file of files) {
-    await store.addVendorCertificates(await readVendorPem(file), new Date());
-  }
+  const read = await Promise.all(files.map(async (file) => await readVendorPem(file)));
+  await store.addVendorCertificates(read.flat(), new Date());
   return store;
 }
 
@@ -127,7 +126,7 @@ test('R51 no changed byte of a genuine certificate is under its vendor', async (
   const store = await storeWith(...allAnchors().filter((path) => path.includes('google-tpm_ek')));
   const now = new Date('2023-04-25T20:28:50Z');
   expect(await vendorChainProblem(certificate, store, now)).toBeUndefined();
-  for (const bytes of flipEachByte(certificate.raw)) {
+  for (const { bytes } of flipEachByte(certificate.raw)) {
     let changed: Certificate;
     try {
       changed = parseEkCertificate(bytes);

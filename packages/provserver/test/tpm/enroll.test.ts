@@ -2,8 +2,10 @@ import { X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseCertificate } from '@cmc/attestationreport/x509';
-import { toHex } from '@cmc/bytes';
+import { silentLogger, toBase64, toHex } from '@cmc/bytes';
 import {
+  NONCE_HEADER,
+  parseCsr,
   type TpmActivateEnrollRequest,
   type TpmCertifyEnrollRequest,
   tpmActivateEnrollRequest,
@@ -12,17 +14,19 @@ import {
 } from '@cmc/est';
 import { flipEachByte } from '@cmc/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readActivateEnroll } from '../../src/tpm/activate.ts';
 import { readVendorPem } from '../../src/tpm/import-vendor-certificates.ts';
 import {
   type Answer,
   auditActions,
+  type ReportOptions,
   startTestServer,
   type TestServer,
   type TestServerOptions,
 } from '../support/server.ts';
 import { isSwtpmMissing, type Swtpm, startSwtpm } from '../support/swtpm.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { createTpmDevice, reportWith, type TpmDevice } from '../support/tpm-device.ts';
+import { createTpmDevice, MEASURED, reportWith, type TpmDevice } from '../support/tpm-device.ts';
 
 const EST = '/.well-known/est';
 /** Without an attestation, so that every refusal is about the TPM. */
@@ -43,9 +47,13 @@ async function activate(server: TestServer, message: TpmActivateEnrollRequest): 
   return await server.send({ method: 'POST', path: `${EST}/tpmactivateenroll`, headers, body });
 }
 
-async function certify(server: TestServer, message: TpmCertifyEnrollRequest): Promise<Answer> {
+async function certify(
+  server: TestServer,
+  message: TpmCertifyEnrollRequest,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
   const { contentType, body } = tpmCertifyEnrollRequest.encode(message);
-  const headers = { 'content-type': contentType };
+  const headers = { 'content-type': contentType, ...more };
   return await server.send({ method: 'POST', path: `${EST}/tpmcertifyenroll`, headers, body });
 }
 
@@ -172,15 +180,12 @@ describe.skipIf(isSwtpmMissing)('with a software TPM', () => {
 
   test('R51 no changed byte of EK certificate, creation, signature or public area is accepted', async () => {
     const [swtpm] = tpms;
-    // Twenty refusals in a row would have to wait.
     const server = await startTestServer({ config: OPEN });
     await trust(server, swtpm);
     const message = await (await createTpmDevice(swtpm.tpm)).activateRequest();
-    const { readActivateEnroll } = await import('../../src/tpm/activate.ts');
-    const { parseCsr } = await import('@cmc/est');
     const options = {
       store: server.store,
-      logger: (await import('@cmc/bytes')).silentLogger,
+      logger: silentLogger,
       allowedNames: ['*'],
       policy: { verifyCertificate: true, revoked: new Set<string>() },
     };
@@ -199,11 +204,13 @@ describe.skipIf(isSwtpmMissing)('with a software TPM', () => {
     };
     await expect(prove(message)).resolves.toMatchObject({ method: 'tpm-activate' });
     for (const part of ['akAttestation', 'akSignature', 'akPublic', 'akCreateData'] as const) {
-      for (const bytes of flipEachByte(message[part])) {
-        await expect(prove({ ...message, [part]: bytes }), part).rejects.toThrow();
+      for (const { bytes } of flipEachByte(message[part])) {
+        await expect(prove({ ...message, [part]: bytes }), part).rejects.toMatchObject({
+          name: 'HttpError',
+        });
       }
     }
-    for (const bytes of flipEachByte(message.ekCertificate)) {
+    for (const { bytes } of flipEachByte(message.ekCertificate)) {
       await expect(prove({ ...message, ekCertificate: bytes })).rejects.toMatchObject({
         name: 'HttpError',
       });
@@ -298,6 +305,49 @@ describe.skipIf(isSwtpmMissing)('with a software TPM', () => {
     expect((await certify(server, good)).status).toBe(200);
   });
 
+  test('R47 as it is by default, the report is verified: a quote of the same TPM, for this key, once', async () => {
+    const [swtpm, other] = tpms;
+    const server = await startTestServer({ config: { allowedNames: ['{prover}'] } });
+    await trust(server, swtpm);
+    await trust(server, other);
+    const device = await createTpmDevice(swtpm.tpm);
+    const stranger = await createTpmDevice(other.tpm, { name: 'other.example' });
+    const chainOf = async (each: TpmDevice): Promise<readonly Uint8Array[]> => {
+      const der = await opened(each, await activate(server, await each.activateRequest()));
+      return [der, ...(await server.client().caCerts()).map(({ raw }) => raw)];
+    };
+    const chain = await chainOf(device);
+    const chainOfStranger = await chainOf(stranger);
+    const message = await device.certifyRequest(new Uint8Array());
+    const { spki } = parseCsr(message.csr);
+    const attempt = async (options: ReportOptions): Promise<Answer> => {
+      const serverNonce = (await server.client().nonce())?.nonce ?? new Uint8Array();
+      const report = await server.report(spki, { serverNonce, components: [MEASURED], ...options });
+      const header = { [NONCE_HEADER]: toBase64(serverNonce) };
+      return await certify(server, { ...message, report }, header);
+    };
+    const good = device.measurer(chain);
+    expect(await attempt({ measurers: [] })).toMatchObject({ status: 403 });
+    // The other machine is in a good state: its report says nothing about this one.
+    const relayed = await attempt({ measurers: [stranger.measurer(chainOfStranger)] });
+    expect(relayed).toMatchObject({ status: 403, text: expect.stringContaining('not the one') });
+    const mixed = await attempt({ measurers: [stranger.measurer(chain)] });
+    expect(mixed).toMatchObject({ status: 403 });
+    const renamed = await attempt({ measurers: [good], name: 'other.example' });
+    expect(renamed).toMatchObject({ status: 403 });
+    const unknown = await attempt({ measurers: [good], components: [] });
+    expect(unknown).toMatchObject({ status: 403, text: expect.stringContaining('kernel') });
+    const stale = await attempt({ measurers: [good], serverNonce: new Uint8Array(32) });
+    expect(stale).toMatchObject({ status: 403 });
+    expect(await attempt({ measurers: [good] })).toMatchObject({ status: 200 });
+    const records = await server.store.listCertificates({ limit: 9, now: new Date() });
+    expect(records.map(({ method }) => method)).toEqual([
+      'tpm-activate',
+      'tpm-activate',
+      'tpm-certify',
+    ]);
+  });
+
   test('R47 a revoked attestation key, or endorsement key, certifies no others', async () => {
     const [swtpm] = tpms;
     const server = await startTestServer({ config: OPEN });
@@ -324,7 +374,6 @@ describe.skipIf(isSwtpmMissing)('with a software TPM', () => {
   test('with verifyEkCert off any EK is taken, which is logged and audited at start and for each', async () => {
     const [swtpm] = tpms;
     const logged: string[] = [];
-    const { silentLogger } = await import('@cmc/bytes');
     const log = (_: object, text: string): void => void logged.push(text);
     const server = await startTestServer({
       config: { ...OPEN, verifyEkCert: false },
