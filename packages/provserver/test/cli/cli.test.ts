@@ -1,51 +1,18 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runProgram } from '@cmc/host';
 import { afterEach, expect, test, vi } from 'vitest';
 import { parseToken } from '../../src/auth/token.ts';
-import { createProgram } from '../../src/cli/program.ts';
 import { openDatabase } from '../../src/store/open-database.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { DAY_MS, newCertificate } from '../support/certificates.ts';
+import { initialised, run } from '../support/program.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 afterEach(() => {
   process.exitCode = undefined;
   vi.restoreAllMocks();
 });
-
-interface Answer {
-  readonly code: number;
-  readonly out: string;
-  readonly error: string;
-}
-
-/** One call of the program. */
-async function run(...args: string[]): Promise<Answer> {
-  let out = '';
-  let error = '';
-  const stderr = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    error += String(text);
-    return true;
-  });
-  process.exitCode = undefined;
-  await runProgram(
-    createProgram((text) => {
-      out += text;
-    }),
-    ['node', 'provserver', ...args],
-  );
-  stderr.mockRestore();
-  return { code: Number(process.exitCode ?? 0), out, error };
-}
-
-async function initialised(): Promise<{ folder: string; config: string }> {
-  const folder = join(temporaryFolder(), 'prov #1');
-  const { code, out } = await run('init', '--dir', folder, '--name', 'prov.example,192.0.2.7');
-  expect(code).toBe(0);
-  return { folder, config: out.trim() };
-}
 
 const openssl = (...args: string[]): string => execFileSync('openssl', args, { encoding: 'utf8' });
 
