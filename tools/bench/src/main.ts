@@ -16,6 +16,7 @@ const BENCHMARKS: Readonly<Record<string, { readonly oneCore: boolean }>> = {
   daemon: { oneCore: false },
   ima: { oneCore: true },
   tpm2: { oneCore: false },
+  'remote-key': { oneCore: false },
   // Puts its server on one core, and itself on another.
   enroll: { oneCore: false },
 };
@@ -72,6 +73,8 @@ async function load(name: string, folder: string): Promise<readonly Figure[]> {
       return await (await import('./ima.ts')).ima();
     case 'tpm2':
       return await (await import('./tpm2.ts')).tpm2(folder);
+    case 'remote-key':
+      return await (await import('./remote-key.ts')).remoteKey(folder);
     case 'idle-connection':
       return await (await import('./idle-connection.ts')).idleConnection(folder);
     default:
