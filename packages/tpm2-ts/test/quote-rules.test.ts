@@ -2,6 +2,7 @@ import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { ByteWriter, concatBytes, encodeUtf8, fromHex, toBase64 } from '@cmc/bytes';
 import { flipEachByte } from '@cmc/testkit';
 import { describe, expect, test } from 'vitest';
+import { isScalar } from '../src/crypto/verify-signature.ts';
 import {
   attestationKeyProblem,
   decodeTpmsAttest,
@@ -27,6 +28,14 @@ import {
 import { BANKS, readPcrs, readText, readVector, spkiOfPem } from './support/vectors.ts';
 
 const AK = forgeKey();
+/** Orders of the curves (FIPS 186-4, annex D.1.2). */
+const ORDERS = {
+  'P-256': fromHex('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551'),
+  'P-384': fromHex(`${'ff'.repeat(24)}c7634d81f4372ddf581a0db248b0a77aecec196accc52973`),
+  'P-521': fromHex(
+    `01${'ff'.repeat(32)}fa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409`,
+  ),
+} as const;
 
 /** Ids of the checks that fail. */
 async function failures(
@@ -154,6 +163,21 @@ describe('R05', () => {
       expect(await failures({}, { signature })).toEqual(['signature']);
     }
   });
+  test.each(['P-256', 'P-384', 'P-521'] as const)(
+    'R05 numbers of a signature on %s are 1 to n-1, by our own check, too',
+    (curve) => {
+      const n = ORDERS[curve];
+      const neighbour = (step: number): Uint8Array => {
+        const number = n.slice();
+        number[number.length - 1] = (number.at(-1) ?? 0) + step;
+        return number;
+      };
+      expect(isScalar(neighbour(-1), curve)).toBe(true);
+      expect(isScalar(n, curve)).toBe(false);
+      expect(isScalar(neighbour(1), curve)).toBe(false);
+      expect(isScalar(new Uint8Array(n.length), curve)).toBe(false);
+    },
+  );
   test('R05 rejects an RSA key of 1024 bits, however good its signature is', async () => {
     const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
     const attest = encodeQuote();
@@ -178,6 +202,29 @@ describe('R06', () => {
     const values = new Map([[0, zeros('SHA-1')] as const, [7, zeros('SHA-1')] as const]);
     const pcrs = new Map([['SHA-256', values] as const]);
     expect(await failures({}, { pcrs })).toEqual(['pcr-digest']);
+  });
+  test('R06 rejects values that are cut elsewhere, though together they are the same bytes', async () => {
+    const [first = zeros('SHA-256'), second = zeros('SHA-256')] = [
+      ...(VALUES.get('SHA-256')?.values() ?? []),
+    ];
+    const values = new Map([
+      [0, concatBytes(first, second.slice(0, 1))],
+      [7, second.slice(1)],
+    ]);
+    expect(await failures({}, { pcrs: new Map([['SHA-256', values]]) })).toEqual(['pcr-digest']);
+  });
+  test('R06 rejects a name that is not as long as its algorithm demands', async () => {
+    const attest = encodeQuote();
+    const shorter = concatBytes(
+      attest.slice(0, 6),
+      fromHex('0021'),
+      attest.slice(8, 41),
+      attest.slice(42),
+    );
+    expect(await failures({}, { attest: shorter })).toContain('attest');
+    const unknown = attest.slice();
+    unknown[9] = 0x77;
+    expect(await failures({}, { attest: unknown })).toContain('attest');
   });
   test('R06 rejects a value that is missing or differs', async () => {
     const some = new Map([...(VALUES.get('SHA-256') ?? [])].slice(0, 1));

@@ -51,6 +51,11 @@ export async function verifyTpmtSignature(
   }
 }
 
+/** Whether a number as long as the curve's coordinates is in 1 to n-1, whatever the platform checks. */
+export function isScalar(number: Uint8Array, curve: CurveName): boolean {
+  return number.some((byte) => byte !== 0) && compareBytes(number, ORDERS[curve]) < 0;
+}
+
 async function verifyEcdsa(
   key: Extract<PublicKey, { readonly type: 'ECC' }>,
   message: Uint8Array,
@@ -59,10 +64,7 @@ async function verifyEcdsa(
   const size = curveSize(key.curve);
   if (r.length > size || s.length > size) return false;
   const halves = [padStart(r, size), padStart(s, size)];
-  const areInRange = halves.every(
-    (half) => half.some((byte) => byte !== 0) && compareBytes(half, ORDERS[key.curve]) < 0,
-  );
-  if (!areInRange) return false;
+  if (!halves.every((half) => isScalar(half, key.curve))) return false;
   const algorithm = { name: 'ECDSA', namedCurve: key.curve, hash };
   const imported = await crypto.subtle.importKey('spki', encodeSpki(key), algorithm, false, [
     'verify',
