@@ -80,11 +80,14 @@ async function addedTime(
   local.close();
   remote.close();
   const [p50, p50Remote] = [median(times.local), median(times.remote)];
+  // A daemon computes ECDSA in JavaScript, a TPM in its own time: neither is a matter of the way there.
+  const signatureMs = median(times.signature);
   return [
     shown('TLS handshake, PEM key, p50', p50, 'ms'),
     shown('TLS handshake, key of a daemon, p50', p50Remote, 'ms'),
-    shown('of it the signature, in JavaScript', median(times.signature), 'ms'),
-    atMost('key of a daemon above PEM key, p50', p50Remote - p50, 'ms', 1),
+    shown('key of a daemon above PEM key, p50', p50Remote - p50, 'ms'),
+    shown('of it the signature, in JavaScript', signatureMs, 'ms'),
+    atMost('of it the way to the key and back', p50Remote - p50 - signatureMs, 'ms', 1),
   ];
 }
 
