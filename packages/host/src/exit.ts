@@ -42,12 +42,20 @@ const UNAVAILABLE = new Set([
  */
 export function exitCodeOf(error: unknown): number {
   for (let current = error; current instanceof Error; current = current.cause) {
-    const code = 'code' in current ? String(current.code) : '';
-    if (/_ATTESTATION$|_PEER_REPORTED$/.test(code)) return EXIT.attestationFailed;
-    if (UNAVAILABLE.has(code) || /_(UNAVAILABLE|TIMEOUT|CLOSED)$/.test(code))
-      return EXIT.unavailable;
+    for (const code of codesOf(current)) {
+      if (/_ATTESTATION$|_PEER_REPORTED$|_KDS_INVALID$/.test(code)) return EXIT.attestationFailed;
+      if (UNAVAILABLE.has(code) || /_(UNAVAILABLE|TIMEOUT|CLOSED)$/.test(code)) {
+        return EXIT.unavailable;
+      }
+    }
   }
   return EXIT.usage;
+}
+
+/** The code of an error, and the one that a daemon gave to it. */
+function codesOf(error: Error): readonly string[] {
+  const { code, remoteCode } = error as { readonly code?: unknown; readonly remoteCode?: unknown };
+  return [code, remoteCode].flatMap((each) => (each === undefined ? [] : String(each)));
 }
 
 /** Message of an error and of its causes, with the code in front where there is one. */

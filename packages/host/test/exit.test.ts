@@ -14,6 +14,16 @@ describe('exitCodeOf', () => {
     ['a daemon that is not there', new CmcError('ERR_API_UNAVAILABLE', 'x'), EXIT.unavailable],
     ['a deadline', new CmcError('ERR_ATLS_TIMEOUT', 'x'), EXIT.unavailable],
     ['a peer that hung up', new CmcError('ERR_ATLS_CLOSED', 'x'), EXIT.unavailable],
+    [
+      'collateral that a daemon could not get',
+      Object.assign(new Error('x'), { code: 'ERR_API_REMOTE', remoteCode: 'ERR_KDS_UNAVAILABLE' }),
+      EXIT.unavailable,
+    ],
+    [
+      'collateral that is wrong',
+      Object.assign(new Error('x'), { code: 'ERR_API_REMOTE', remoteCode: 'ERR_KDS_INVALID' }),
+      EXIT.attestationFailed,
+    ],
     ['anything else', new Error('x'), EXIT.usage],
     ['a thrown text', 'x', EXIT.usage],
   ])('gives the code of %s', (_, error, code) => {

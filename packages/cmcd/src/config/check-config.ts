@@ -11,7 +11,10 @@ const NOT_AVAILABLE: readonly Use[] = Object.freeze([
     `drivers: only ${[...AVAILABLE_DRIVERS].join(', ')}`,
     ({ drivers = [] }) => drivers.some((driver) => !AVAILABLE_DRIVERS.has(driver)),
   ],
-  ['ctrDriver: only sw', ({ ctrDriver = 'sw' }) => ctrDriver !== 'sw'],
+  [
+    'ctrDriver: only sw and tpm',
+    ({ ctrDriver = 'sw' }) => ctrDriver !== 'sw' && ctrDriver !== 'tpm',
+  ],
   ['policyEngine duktape: js is', ({ policyEngine }) => policyEngine === 'duktape'],
   ['enrollmentMode acme: est and local are', ({ enrollmentMode }) => enrollmentMode === 'acme'],
 ] satisfies Use[]);
@@ -44,20 +47,58 @@ export function checkConfig(config: CmcdConfig): void {
     throw conflict('requireOmsp: it checks revocation, which useOmsp turns off');
   }
   checkDrivers(config);
+  checkEndorsement(config);
   checkLocalEnrollment(config);
   checkEstEnrollment(config);
 }
 
 function checkDrivers({ drivers = [], ctr, ctrDriver, ctrLog, storage }: CmcdConfig): void {
   if (new Set(drivers).size !== drivers.length) throw conflict('drivers: each may be named once');
+  const measuring = ctrDriver ?? 'sw';
   if (drivers.includes('sw')) {
     if (ctr === false) throw conflict('ctr: driver sw measures containers, it cannot be false');
+    if (measuring !== 'sw') {
+      throw conflict(`ctrDriver ${measuring}: driver sw is for containers that it measures itself`);
+    }
+  }
+  if (drivers.includes(measuring)) {
+    if (measuring !== 'sw' && ctr !== true) return;
     if (ctrLog ?? storage) return;
-    throw conflict('ctrLog: driver sw needs the file of the container log, or storage for it');
+    throw conflict(
+      `ctrLog: driver ${measuring} needs the file of the container log, or storage for it`,
+    );
   }
   if (ctr === true || ctrDriver !== undefined || ctrLog !== undefined) {
-    throw conflict('ctr: containers are measured with driver sw, which drivers does not name');
+    throw conflict(
+      `ctr: containers are measured with driver ${measuring}, which drivers does not name`,
+    );
   }
+}
+
+function checkEndorsement(config: CmcdConfig): void {
+  const { drivers = [], endorsementMode, endorsementAddr, enrollmentAddr } = config;
+  const [hasTpm, hasSnp] = [drivers.includes('tpm'), drivers.includes('snp')];
+  if (hasTpm && hasSnp && endorsementMode !== 'direct' && endorsementMode !== 'cps') {
+    throw conflict('endorsementMode: drivers tpm and snp together need direct or cps');
+  }
+  if (hasSnp && !hasTpm && endorsementMode === 'est') {
+    throw conflict('endorsementMode est: it is for driver tpm; snp has host, direct and cps');
+  }
+  if (hasTpm && !hasSnp) {
+    if ((endorsementMode ?? 'est') !== 'est') {
+      throw conflict(`endorsementMode ${endorsementMode}: driver tpm alone needs est`);
+    }
+    if (!isHttpsUrl(endorsementAddr ?? enrollmentAddr)) {
+      throw conflict('endorsementMode est: it needs endorsementAddr, an https:// URL');
+    }
+  }
+  if (endorsementMode === 'cps' && !isHttpsUrl(endorsementAddr)) {
+    throw conflict('endorsementMode cps: it needs endorsementAddr, an https:// URL');
+  }
+}
+
+function isHttpsUrl(text = ''): boolean {
+  return URL.canParse(text) && new URL(text).protocol === 'https:';
 }
 
 function checkLocalEnrollment(config: CmcdConfig): void {
@@ -84,8 +125,7 @@ function checkEstEnrollment(config: CmcdConfig): void {
     }
     return;
   }
-  const url = URL.canParse(enrollmentAddr ?? '') ? new URL(enrollmentAddr ?? '') : undefined;
-  if (url?.protocol !== 'https:') {
+  if (!isHttpsUrl(enrollmentAddr)) {
     throw conflict('enrollmentMode est: it needs enrollmentAddr, an https:// URL');
   }
   if (drivers.length === 0) {

@@ -1,10 +1,11 @@
 import type { CmcdConfig, DriverName } from './schema.ts';
 
 /** The drivers of this version. */
-export const AVAILABLE_DRIVERS: ReadonlySet<DriverName> = new Set<DriverName>(['sw']);
+export const AVAILABLE_DRIVERS: ReadonlySet<DriverName> = new Set<DriverName>(['snp', 'sw']);
 
 /** A setting that only some drivers read. */
 export type DriverSettingName =
+  | 'tpmDevice'
   | 'tpmKeyAlg'
   | 'excludePcrs'
   | 'measurementLogs'
@@ -16,6 +17,7 @@ export type DriverSettingName =
 /** Which drivers read it. */
 export const DRIVER_SETTINGS: Readonly<Record<DriverSettingName, readonly DriverName[]>> =
   Object.freeze({
+    tpmDevice: ['tpm'],
     tpmKeyAlg: ['tpm'],
     excludePcrs: ['tpm'],
     measurementLogs: ['tpm', 'tdx'],

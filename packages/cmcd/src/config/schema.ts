@@ -61,6 +61,7 @@ export interface CmcdConfig {
   readonly vmpl?: number;
   readonly vendorCache?: string;
   readonly tpmKeyAlg?: 'EC256' | 'RSA2048';
+  readonly tpmDevice?: string;
 }
 
 /** Levels of the format; `trace` counts as `debug`, `fatal` and `panic` as `error`. */
@@ -99,13 +100,19 @@ export const cmcdConfigSchema: v.StrictObjectSchema<
     texts,
     'Locations of our own metadata: file://PATH (file or folder), blob://PATH, https://…',
   ),
-  drivers: setting(v.array(driverName), 'What to measure with: sw. Default: nothing, only verify'),
+  drivers: setting(
+    v.array(driverName),
+    'What to measure with: tpm, snp, sw. Default: nothing, only verify',
+  ),
   hashAlg: setting(text, 'Hash of reports: SHA-256, SHA-384 or SHA-512. Default SHA-256'),
   storage: setting(text, 'Folder of keys and state. Default: keep them in memory'),
   cache: setting(text, 'Folder with the last complete set of metadata, for when a location fails'),
   peerCache: setting(text, 'Folder with the metadata of peers. Default: keep it in memory'),
-  ctr: setting(v.boolean(), 'Whether containers are measured. Default: yes with driver sw'),
-  ctrDriver: setting(driverName, 'Driver that vouches for the container log: sw'),
+  ctr: setting(
+    v.boolean(),
+    'Whether containers are measured. Default: yes with driver sw, no without',
+  ),
+  ctrDriver: setting(driverName, 'Driver that vouches for the container log: sw, tpm. Default sw'),
   ctrLog: setting(text, 'File of the container log. Default: container-log.json in storage'),
   policyEngine: setting(
     v.picklist(['js', 'duktape', 'none']),
@@ -178,30 +185,31 @@ export const cmcdConfigSchema: v.StrictObjectSchema<
   ),
   endorsementMode: setting(
     v.picklist(['est', 'direct', 'cps', 'host']),
-    'drivers tpm, snp: who vouches for the hardware. Not available in this version',
+    'drivers tpm, snp: who vouches for the hardware. tpm: est, a server (default), or with snp nobody else. snp: host (default), direct for the service of AMD, cps for a server in between',
   ),
   endorsementAddr: setting(
     text,
-    'drivers tpm, snp: URL of that server. Not available in this version',
+    'endorsementMode est, cps: URL of the server, https://host:port. Default for est: enrollmentAddr',
   ),
   excludePcrs: setting(
     v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(23))),
-    'driver tpm: PCRs that are not quoted. Not available in this version',
+    'driver tpm: PCRs that are not quoted. Default: 0 to 16 and 23 are, after a dynamic launch 17 to 22',
   ),
   measurementLogs: setting(
     v.boolean(),
-    'Whether reports hold event logs. In this version: true, they always do',
+    'driver tpm: whether reports hold event logs, not only the values of PCRs. Default true',
   ),
   vmpl: setting(
     v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(3)),
-    'driver snp: privilege level of reports. Not available in this version',
+    'driver snp: privilege level of reports. Default 0',
   ),
-  vendorCache: setting(
-    text,
-    'driver snp: folder of vendor certificates. Not available in this version',
-  ),
+  vendorCache: setting(text, 'driver snp: folder of vendor certificates. Default: memory'),
   tpmKeyAlg: setting(
     v.picklist(['EC256', 'RSA2048']),
-    'driver tpm: kind of its attestation key. Not available in this version',
+    'driver tpm: kind of its attestation key. Default EC256',
+  ),
+  tpmDevice: setting(
+    text,
+    'driver tpm: device file, or unix:///path of a software TPM. Default /dev/tpmrm0, else /dev/tpm0',
   ),
 });

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import type { Logger } from '@cmc/bytes';
 import { type ContainerLog, openContainerLog } from '@cmc/driver-sw';
+import type { TpmAccess } from '@cmc/driver-tpm';
 import { ConfigError, removeTemporaries } from '@cmc/host';
 import { createCmc, type LocalCmc } from '../cmc/create-cmc.ts';
 import { openMetadataVersions } from '../cmc/metadata-versions.ts';
@@ -33,13 +34,16 @@ export async function assembleCmc(
   // Settles on its own, never rejects: nobody has to wait for the name service.
   const name = config.name ?? fullHostName();
   const checkOmsp = config.requireOmsp ?? config.useOmsp ?? false;
-  const containerLog = await openLogOf(config);
+  const tpm = await openTpmOf(config);
+  const containerLog = await openLogOf(config, tpm);
   const enroller = await openEnroller(config, { name, httpsRoots });
   return await createCmc({
     metadataRoots: roots.certificates,
     measurers: await openDrivers(config.drivers ?? [], {
       config,
       ...(containerLog === undefined ? {} : { containerLog }),
+      ...(tpm === undefined ? {} : { tpm }),
+      name,
       hashAlg,
       httpsRoots,
       logger,
@@ -98,12 +102,24 @@ function revocationOf(
   };
 }
 
-async function openLogOf(config: CmcdConfig): Promise<ContainerLog | undefined> {
-  const { drivers = [], ctrLog, storage } = config;
-  if (!drivers.includes('sw')) return undefined;
+/** Drivers, keys and containers use one TPM, and some kernels give it to one program at a time. */
+async function openTpmOf({ drivers = [], tpmDevice }: CmcdConfig): Promise<TpmAccess | undefined> {
+  if (!drivers.includes('tpm')) return undefined;
+  const { createTpmAccess, tpmOpener } = await import('@cmc/driver-tpm');
+  return createTpmAccess(tpmOpener(tpmDevice));
+}
+
+async function openLogOf(
+  { drivers = [], ctr, ctrDriver, ctrLog, storage }: CmcdConfig,
+  tpm: TpmAccess | undefined,
+): Promise<ContainerLog | undefined> {
+  if (ctr !== true && !drivers.includes('sw')) return undefined;
   const path = ctrLog ?? join(storage ?? '', 'container-log.json');
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  return openContainerLog({ path });
+  const log = openContainerLog({ path });
+  if (ctrDriver !== 'tpm' || tpm === undefined) return log;
+  const { measuredContainerLog } = await import('@cmc/driver-tpm');
+  return measuredContainerLog(log, tpm);
 }
 
 function hashOf(name: string): 'SHA-256' | 'SHA-384' | 'SHA-512' {

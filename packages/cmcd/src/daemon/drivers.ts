@@ -1,5 +1,6 @@
 import type { Logger } from '@cmc/bytes';
 import type { ContainerLog } from '@cmc/driver-sw';
+import type { TpmAccess } from '@cmc/driver-tpm';
 import type { CmcMeasurer } from '../cmc/create-cmc.ts';
 import type { DriverSettingName } from '../config/driver-settings.ts';
 import type { CmcdConfig, DriverName } from '../config/schema.ts';
@@ -8,8 +9,15 @@ import { CmcdError } from '../errors.ts';
 /** What drivers are opened with. */
 export interface DriverContext {
   /** Folder of the daemon's state, and the settings that are for drivers. */
-  readonly config: Pick<CmcdConfig, DriverSettingName | 'storage'>;
+  readonly config: Pick<
+    CmcdConfig,
+    DriverSettingName | 'drivers' | 'storage' | 'ctrDriver' | 'enrollmentAddr' | 'provisionToken'
+  >;
   readonly containerLog?: ContainerLog;
+  /** Of driver tpm. */
+  readonly tpm?: TpmAccess;
+  /** Name of this computer. */
+  readonly name: string | Promise<string>;
   /** Hash of reports, and with it the bank of PCRs. */
   readonly hashAlg: 'SHA-256' | 'SHA-384' | 'SHA-512';
   /** Whom to trust about servers of endorsements, PEM. */
@@ -21,6 +29,9 @@ type OpenDriver = (context: DriverContext) => Promise<CmcMeasurer>;
 
 /** How each driver is opened, and loaded only then; as config/driver-settings.ts says they are there. */
 const DRIVERS: Readonly<Partial<Record<DriverName, OpenDriver>>> = Object.freeze({
+  snp: async (context) => (await import('./snp-driver.ts')).openSnpDriver(context),
+  tpm: async (context) => (await import('./tpm-driver.ts')).openTpmDriver(context),
+  snp: async (context) => (await import('./snp-driver.ts')).openSnpDriver(context),
   sw: async (context) => (await import('./sw-driver.ts')).openSwDriver(context),
 });
 

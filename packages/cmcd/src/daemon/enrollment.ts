@@ -63,7 +63,7 @@ async function openEstEnroller(
 }
 
 /** Of the CAs that come with Node.js, those that our reader of certificates understands. */
-function readableCertificates(pem: string): readonly Certificate[] {
+export function readableCertificates(pem: string): readonly Certificate[] {
   try {
     return parsePemCertificates(pem);
   } catch (error) {
@@ -73,7 +73,7 @@ function readableCertificates(pem: string): readonly Certificate[] {
 }
 
 /** Anew for each enrolment: somebody may have put another one there. */
-async function readToken(path: string): Promise<string> {
+export async function readToken(path: string): Promise<string> {
   const token = (await readSettingFile(path, 'provisionToken')).toString('latin1').trim();
   if (TOKEN.test(token)) return token;
   throw new ConfigError('ERR_CONFIG_VALUE', `provisionToken: ${path} does not hold a token`);

@@ -1,8 +1,7 @@
 import type { WaitOptions } from '@cmc/attestationreport';
-import { type Certificate, parseCertificate, verifyChain } from '@cmc/attestationreport/x509';
-import { equalBytes } from '@cmc/bytes';
+import { type Certificate, parseCertificate } from '@cmc/attestationreport/x509';
 import type { EstClient, EstClientCertificate } from '@cmc/est';
-import { CmcdError } from '../errors.ts';
+import { chainOf } from './certificate-chain.ts';
 import type { Enroller, EnrollmentRequest } from './enroller.ts';
 
 /** Most daemons never enroll a key. */
@@ -90,27 +89,4 @@ async function attestedEnroll(
     case 'tpm':
       return await client.tpmCertifyEnroll({ ...key.certification, csr, report }, options);
   }
-}
-
-/** Leaf first, anchor last. @throws {CmcdError} ERR_ENROLL_RESPONSE */
-async function chainOf(
-  leaf: Certificate,
-  authorities: readonly Certificate[],
-  now: Date,
-): Promise<readonly Uint8Array[]> {
-  const selfIssued = authorities.filter(({ issuerName, subjectName }) =>
-    equalBytes(issuerName.raw, subjectName.raw),
-  );
-  const verdict = await verifyChain({
-    leaf,
-    intermediates: authorities,
-    // A server may keep its root to itself: then what it gives is all there is to trust.
-    roots: selfIssued.length > 0 ? selfIssued : authorities,
-    now,
-  });
-  if (verdict.ok) return (verdict.chains[0] ?? []).map(({ raw }) => raw);
-  throw new CmcdError(
-    'ERR_ENROLL_RESPONSE',
-    `enrolment: the certificate does not chain to those of the server: ${verdict.reason}`,
-  );
 }

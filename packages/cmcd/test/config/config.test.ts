@@ -116,7 +116,7 @@ describe('checkConfig', () => {
 
   test.each<[keyof CmcdConfig, CmcdConfig]>([
     ['drivers', { ...MINIMAL, drivers: ['tpm'] }],
-    ['drivers', { ...SW, drivers: ['sw', 'snp'] }],
+    ['drivers', { ...SW, drivers: ['sw', 'tdx'] }],
     ['ctrDriver', { ...SW, ctrDriver: 'tpm' }],
     ['policyEngine', { ...MINIMAL, policyEngine: 'duktape' }],
     ['enrollmentMode', { ...MINIMAL, enrollmentMode: 'acme' }],
