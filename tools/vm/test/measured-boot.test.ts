@@ -1,8 +1,9 @@
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Component } from '@cmc/attestationreport';
+import { basename, join } from 'node:path';
+import { type Component, explain } from '@cmc/attestationreport';
+
 import { componentSchema, decodeStruct } from '@cmc/attestationreport/codec';
 import { DecodeError, encodeUtf8, equalBytes, fromHex, toHex } from '@cmc/bytes';
 import { digestOf, EventType, parseEventLog, replay } from '@cmc/eventlog';
@@ -33,6 +34,7 @@ import {
   startMachine,
   type TpmState,
 } from '../src/index.ts';
+import { Attester, faultsOf } from './support/attester.ts';
 import { BANKS, type Measurements, readMeasurements } from './support/measurements.ts';
 import { isMissing } from './support/requirements.ts';
 
@@ -52,13 +54,14 @@ describe.skipIf(await isMissing())('a measured boot', () => {
   let trusted: Measurements;
   /** What mrtool learns from the trusted boot. */
   let references: readonly Component[];
+  const attester = new Attester();
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'cmc-vm-boot-'));
     const kernel = await prepareKernel();
     const [initrd, application] = [join(folder, 'initrd'), join(folder, 'application')];
     await buildInitrd(kernel, initrd);
-    await buildApplication(['@cmc/mrtool', 'tpm2-ts'], application);
+    await buildApplication(['@cmc/driver-tpm', '@cmc/mrtool', 'tpm2-ts'], application);
     tpm = await manufactureTpm(folder);
     const root = await rootImage();
     options = { kernel: kernel.image, initrd, root, application, tpm, commandLine: IMA };
@@ -67,6 +70,8 @@ describe.skipIf(await isMissing())('a measured boot', () => {
     // Programs and modules of the tests are part of what is trusted.
     for (const template of ['L-1', 'H-3']) await guest('identity', { template });
     await guest('quote', { nonce: '00' });
+    await attester.enroll(machine.agent, tpm);
+    await attester.attest(machine.agent, []);
     await readMeasurements(machine.agent);
     references = await mrtool('learn');
     trusted = await readMeasurements(machine.agent);
@@ -181,6 +186,12 @@ describe.skipIf(await isMissing())('a measured boot', () => {
     }
   });
 
+  test('verify() accepts the report of the boot that was learned', async () => {
+    const verdict = await attester.attest(machine.agent, references);
+    expect(faultsOf(verdict)).toEqual([]);
+    expect(verdict.ok, explain(verdict.result).join('\n')).toBe(true);
+  });
+
   test('the list begins with the aggregate of the boot', () => {
     const [first] = parseImaList(trusted.imaList, { bank: 'SHA-256' }).entries;
     const values = trusted.pcrs.get('SHA-256') ?? new Map();
@@ -210,6 +221,12 @@ describe.skipIf(await isMissing())('a measured boot', () => {
     }
     expect(unknownFiles(now, references)).toEqual([NEW_PROGRAM]);
     expect(unknownEvents(now, references)).toEqual([]);
+    const verdict = await attester.attest(agent, references);
+    expect(faultsOf(verdict)).toEqual([
+      `Measurement ${IMA_PCR} ${basename(NEW_PROGRAM)} ${NEW_PROGRAM}`,
+    ]);
+    expect(verdict.ok).toBe(false);
+    expect(explain(verdict.result).join(' ')).toContain(basename(NEW_PROGRAM));
   });
 
   test(
@@ -225,6 +242,14 @@ describe.skipIf(await isMissing())('a measured boot', () => {
       expect(unknownEvents(now, references)).toEqual(['9 EV_EVENT_TAG']);
       // What the boot was is in the list, too; all files are the same.
       expect(unknownFiles(now, references)).toEqual(['boot_aggregate']);
+      await attester.enroll(machine.agent, tpm);
+      const verdict = await attester.attest(machine.agent, references);
+      expect(faultsOf(verdict)).toEqual([
+        'Measurement 9 EV_EVENT_TAG',
+        `Measurement ${IMA_PCR} boot_aggregate boot_aggregate`,
+        'TPM 9 EV_EVENT_TAG',
+      ]);
+      expect(verdict.ok).toBe(false);
     },
     PREPARE_MS,
   );
