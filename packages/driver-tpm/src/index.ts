@@ -10,7 +10,10 @@ export type {
 } from './key/endorser.ts';
 export type { KeyBlob } from './key/key-blob.ts';
 export { decodeKeyBlob, encodeKeyBlob } from './key/key-blob.ts';
+export type { TlsKeyAlgorithm } from './key/tls-key.ts';
 export type { ReadableContainerLog } from './log/container-events.ts';
+export type { AppendableContainerLog } from './log/measured-container-log.ts';
+export { measuredContainerLog } from './log/measured-container-log.ts';
 export type { Bank } from './log/snapshot.ts';
-export type { TpmDriver, TpmDriverOptions } from './tpm-driver.ts';
+export type { TpmDriver, TpmDriverOptions, TpmTlsKeys } from './tpm-driver.ts';
 export { createTpmDriver } from './tpm-driver.ts';

@@ -5,6 +5,7 @@ import type {
   Evidence,
   Measurer,
   PreparedMeasurement,
+  Signer,
   WaitOptions,
 } from '@cmc/attestationreport';
 import { CmcError, equalBytes, type Logger, silentLogger } from '@cmc/bytes';
@@ -13,6 +14,8 @@ import type { TpmAccess } from './device/tpm-access.ts';
 import { type AttestationKeyAlgorithm, loadKey } from './key/attestation-key.ts';
 import { AttestationKeys, type EndorsedKey } from './key/attestation-keys.ts';
 import type { AttestationKeyEndorser } from './key/endorser.ts';
+import type { KeyBlob } from './key/key-blob.ts';
+import { certifyTlsKey, createTlsKey, type TlsKeyAlgorithm, tlsKeySigner } from './key/tls-key.ts';
 import { type ReadableContainerLog, readContainerEvents } from './log/container-events.ts';
 import { readFirmwareLog } from './log/firmware-log.ts';
 import { ImaLog } from './log/ima-log.ts';
@@ -63,6 +66,21 @@ export interface TpmDriverOptions {
 export interface TpmDriver extends Measurer {
   /** Replaces the attestation key by a new one. Snapshots that were taken keep the one before. */
   updateCerts(options?: WaitOptions): Promise<void>;
+  /** TLS keys in the same TPM. */
+  readonly tlsKeys: TpmTlsKeys;
+}
+
+/** Makes TLS keys that never leave the TPM, and uses them. */
+export interface TpmTlsKeys {
+  /** @throws {TpmError} ERR_TPM_RESPONSE: this TPM has no such keys */
+  create(algorithm: TlsKeyAlgorithm, options?: WaitOptions): Promise<KeyBlob>;
+  /** The key, and what the attestation key in use says about it. */
+  certify(
+    key: KeyBlob,
+    options?: WaitOptions,
+  ): Promise<{ readonly key: KeyBlob; readonly attestationKey: KeyBlob }>;
+  /** @throws {TpmDriverError} ERR_TPM_DRIVER_KEY */
+  signer(key: KeyBlob): Signer;
 }
 
 /** A driver for a TPM 2.0. Nothing is asked for before the first measurement. */
@@ -84,6 +102,7 @@ class Driver implements TpmDriver {
   readonly #logger: Logger;
   readonly #keys: AttestationKeys;
   readonly #ima: ImaLog;
+  readonly tlsKeys: TpmTlsKeys;
 
   constructor(options: TpmDriverOptions) {
     const { access, hashAlg = 'SHA-256', keyAlgorithm = 'EC256', endorser, storage } = options;
@@ -101,6 +120,17 @@ class Driver implements TpmDriver {
       logger,
     });
     this.#ima = new ImaLog(options.imaLogPath ?? IMA_LOG, hashAlg);
+    this.tlsKeys = {
+      create: async (algorithm, wait) => {
+        const { key } = await this.#keys.get(wait);
+        return await createTlsKey(access, algorithm, key, wait);
+      },
+      certify: async (key, wait) => {
+        const { key: attestationKey } = await this.#keys.get(wait);
+        return { key: await certifyTlsKey(access, key, attestationKey, wait), attestationKey };
+      },
+      signer: (key) => tlsKeySigner(access, key),
+    };
   }
 
   async prepare(options: WaitOptions = {}): Promise<PreparedMeasurement> {

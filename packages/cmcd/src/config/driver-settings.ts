@@ -1,7 +1,7 @@
 import type { CmcdConfig, DriverName } from './schema.ts';
 
 /** The drivers of this version. */
-export const AVAILABLE_DRIVERS: ReadonlySet<DriverName> = new Set<DriverName>(['snp', 'sw']);
+export const AVAILABLE_DRIVERS: ReadonlySet<DriverName> = new Set<DriverName>(['tpm', 'snp', 'sw']);
 
 /** A setting that only some drivers read. */
 export type DriverSettingName =

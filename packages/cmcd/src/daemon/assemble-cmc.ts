@@ -105,8 +105,8 @@ function revocationOf(
 /** Drivers, keys and containers use one TPM, and some kernels give it to one program at a time. */
 async function openTpmOf({ drivers = [], tpmDevice }: CmcdConfig): Promise<TpmAccess | undefined> {
   if (!drivers.includes('tpm')) return undefined;
-  const { createTpmAccess, tpmOpener } = await import('@cmc/driver-tpm');
-  return createTpmAccess(tpmOpener(tpmDevice));
+  const { createTpmAccess, deviceOpener } = await import('@cmc/driver-tpm');
+  return createTpmAccess(deviceOpener(tpmDevice));
 }
 
 async function openLogOf(

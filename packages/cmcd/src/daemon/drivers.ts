@@ -29,7 +29,6 @@ type OpenDriver = (context: DriverContext) => Promise<CmcMeasurer>;
 
 /** How each driver is opened, and loaded only then; as config/driver-settings.ts says they are there. */
 const DRIVERS: Readonly<Partial<Record<DriverName, OpenDriver>>> = Object.freeze({
-  snp: async (context) => (await import('./snp-driver.ts')).openSnpDriver(context),
   tpm: async (context) => (await import('./tpm-driver.ts')).openTpmDriver(context),
   snp: async (context) => (await import('./snp-driver.ts')).openSnpDriver(context),
   sw: async (context) => (await import('./sw-driver.ts')).openSwDriver(context),

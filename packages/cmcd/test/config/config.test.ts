@@ -9,6 +9,12 @@ import { type CmcdConfig, cmcdConfigSchema } from '../../src/config/schema.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const MINIMAL: CmcdConfig = { rootCas: ['ca.pem'] };
+const TPM: CmcdConfig = {
+  rootCas: ['ca.pem'],
+  drivers: ['tpm'],
+  endorsementMode: 'est',
+  endorsementAddr: 'https://localhost:9000',
+};
 const SW: CmcdConfig = { ...MINIMAL, drivers: ['sw'], storage: '/s' };
 const LOCAL: CmcdConfig = {
   ...MINIMAL,
@@ -109,24 +115,22 @@ describe('checkConfig', () => {
     ['no credentials for no enrolment', { ...MINIMAL, provisionAuth: ['none'] }],
     ['revocation that is required', { ...MINIMAL, requireOmsp: true }],
     ['signed reports', { ...MINIMAL, requireReportSignature: true, reportRoots: ['r.pem'] }],
+    ['the driver of a TPM', TPM],
+    ['the driver of a TPM with containers', { ...TPM, ctr: true, ctrDriver: 'tpm', ctrLog: '/l' }],
+    ['settings of a TPM', { ...TPM, tpmKeyAlg: 'RSA2048', excludePcrs: [1], tpmDevice: '/dev/t' }],
+    ['the driver of SNP guests', { ...MINIMAL, drivers: ['snp'], vmpl: 0, vendorCache: '/v' }],
+    ['a TPM in an SNP guest', { ...MINIMAL, drivers: ['tpm', 'snp'], endorsementMode: 'direct' }],
     ['driver settings that change nothing', { ...SW, excludePcrs: [], measurementLogs: true }],
   ])('accepts %s', (_, config) => {
     expect(() => checkConfig(config)).not.toThrow();
   });
 
   test.each<[keyof CmcdConfig, CmcdConfig]>([
-    ['drivers', { ...MINIMAL, drivers: ['tpm'] }],
+    ['drivers', { ...MINIMAL, drivers: ['azure'] }],
     ['drivers', { ...SW, drivers: ['sw', 'tdx'] }],
-    ['ctrDriver', { ...SW, ctrDriver: 'tpm' }],
+    ['ctrDriver', { ...SW, ctrDriver: 'snp' }],
     ['policyEngine', { ...MINIMAL, policyEngine: 'duktape' }],
     ['enrollmentMode', { ...MINIMAL, enrollmentMode: 'acme' }],
-    ['endorsementMode', { ...MINIMAL, endorsementMode: 'est' }],
-    ['endorsementAddr', { ...MINIMAL, endorsementAddr: 'https://localhost:9000' }],
-    ['excludePcrs', { ...MINIMAL, excludePcrs: [0] }],
-    ['measurementLogs', { ...MINIMAL, measurementLogs: false }],
-    ['vmpl', { ...MINIMAL, vmpl: 0 }],
-    ['vendorCache', { ...MINIMAL, vendorCache: '/v' }],
-    ['tpmKeyAlg', { ...MINIMAL, tpmKeyAlg: 'EC256' }],
   ])('says that %s is not available, instead of ignoring it', (key, config) => {
     expect(() => checkConfig(config)).toThrow(
       expect.objectContaining({
@@ -137,8 +141,8 @@ describe('checkConfig', () => {
   });
 
   test('names everything that is not available at once', () => {
-    expect(() => checkConfig({ ...MINIMAL, vmpl: 0, tpmKeyAlg: 'EC256' })).toThrow(
-      /tpmKeyAlg; vmpl/,
+    expect(() => checkConfig({ ...SW, ctrDriver: 'snp', policyEngine: 'duktape' })).toThrow(
+      /ctrDriver.*; policyEngine/,
     );
   });
 
@@ -167,6 +171,25 @@ describe('checkConfig', () => {
     ['the method token without one', { ...EST, provisionAuth: ['token'] }],
     ['the method certificate without one', { ...EST, provisionAuth: ['certificate'] }],
     ['a token that is not to be used', { ...EST, provisionToken: 't', provisionAuth: ['none'] }],
+    ['a mode of endorsement without its drivers', { ...MINIMAL, endorsementMode: 'est' }],
+    ['an endorsement server without drivers', { ...SW, endorsementAddr: 'https://localhost' }],
+    ['excluded PCRs without a TPM', { ...MINIMAL, excludePcrs: [0] }],
+    ['values of PCRs without a TPM', { ...MINIMAL, measurementLogs: false }],
+    ['a level of SNP without its driver', { ...MINIMAL, vmpl: 0 }],
+    ['vendor certificates without a driver', { ...MINIMAL, vendorCache: '/v' }],
+    ['a kind of TPM keys without a TPM', { ...MINIMAL, tpmKeyAlg: 'EC256' }],
+    ['a TPM without a driver', { ...MINIMAL, tpmDevice: '/dev/tpm0' }],
+    ['a TPM that nobody vouches for', { ...MINIMAL, drivers: ['tpm'] }],
+    ['a TPM alone without a server', { ...TPM, endorsementMode: 'direct' }],
+    ['an endorsement server without TLS', { ...TPM, endorsementAddr: 'http://localhost' }],
+    ['an SNP guest at a server for TPMs', { ...TPM, drivers: ['snp'] }],
+    ['a TPM in an SNP guest at a server', { ...TPM, drivers: ['tpm', 'snp'] }],
+    [
+      'a proxy for AMD without its address',
+      { ...TPM, drivers: ['snp'], endorsementMode: 'cps', endorsementAddr: '' },
+    ],
+    ['containers in a TPM without a place for their log', { ...TPM, ctr: true, ctrDriver: 'tpm' }],
+    ['containers in a TPM that software measures', { ...SW, ctrDriver: 'tpm' }],
     ['revocation both required and off', { ...MINIMAL, requireOmsp: true, useOmsp: false }],
   ])('refuses %s', (_, config) => {
     expect(() => checkConfig(config)).toThrow(

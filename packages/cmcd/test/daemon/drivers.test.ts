@@ -11,10 +11,12 @@ import { type DriverContext, openDrivers } from '../../src/daemon/drivers.ts';
 const NAMES: readonly DriverName[] = ['tpm', 'sw', 'snp', 'tdx', 'sgx', 'azure'];
 const NOT_HERE: Partial<Record<DriverName, string>> = {
   sw: 'ERR_CMCD_NO_CONTAINER_LOG',
+  tpm: 'ERR_CMCD_NO_DRIVER',
   snp: 'ERR_SNP_UNAVAILABLE',
 };
 const context: DriverContext = {
   config: {},
+  name: 'host.test',
   hashAlg: 'SHA-256',
   httpsRoots: [],
   logger: silentLogger,
@@ -38,6 +40,7 @@ describe('unreadDriverSettings', () => {
       rootCas: ['ca.pem'],
       drivers: ['sw'],
       tpmKeyAlg: 'EC256',
+      tpmDevice: '/dev/tpm0',
       excludePcrs: [10],
       measurementLogs: false,
       vmpl: 0,

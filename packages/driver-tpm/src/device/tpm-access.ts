@@ -19,18 +19,28 @@ export interface TpmAccess {
 
 /** Longest time one command may take, waiting for other programs included. */
 const COMMAND_MS = 30_000;
+const UNIX = 'unix://';
 /** How often work is begun. With the pauses this is about 3 s of waiting for others. */
 const MAX_ATTEMPTS = 12;
 const MAX_PAUSE_MS = 500;
 /** Others have loaded so much that there is no room. */
 const NO_ROOM = ['OBJECT_MEMORY', 'OBJECT_HANDLES', 'SESSION_MEMORY', 'SESSION_HANDLES', 'MEMORY'];
 
-/** The TPM behind a device file. Default: `/dev/tpmrm0`, else `/dev/tpm0`. */
-export function deviceOpener(device?: string): OpenTpm {
+/**
+ * The TPM behind a device file, or, as `unix:///path`, a software TPM behind a socket. Default:
+ * `/dev/tpmrm0`, else `/dev/tpm0`.
+ */
+export function deviceOpener(address?: string): OpenTpm {
+  const where =
+    address === undefined
+      ? {}
+      : address.startsWith(UNIX)
+        ? { socket: { path: address.slice(UNIX.length) } }
+        : { device: address };
   return async ({ signal } = {}) =>
     await openTpm({
       timeoutMs: COMMAND_MS,
-      ...(device === undefined ? {} : { device }),
+      ...where,
       ...(signal === undefined ? {} : { signal }),
     });
 }
