@@ -33,3 +33,6 @@ export type {
   TokenRefusal,
   VendorCertificate,
 } from './store/store.ts';
+export type { EkCertificate } from './tpm/ek-certificate.ts';
+export { EK_CERTIFICATE, readEkCertificate } from './tpm/ek-certificate.ts';
+export type { TpmIdentity } from './tpm/tpm-identity.ts';

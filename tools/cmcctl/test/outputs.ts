@@ -183,6 +183,18 @@ export const OUTPUTS = {
   }),
   'inspect-cert': v.strictObject({
     archivedAt,
+    paddingBytes: v.optional(count),
+    endorsement: v.optional(
+      v.union([
+        v.strictObject({
+          vendorId: v.string(),
+          vendor: v.string(),
+          model: v.string(),
+          version: v.string(),
+        }),
+        v.strictObject({ problem: v.string() }),
+      ]),
+    ),
     certificate: v.looseObject({
       version: count,
       serialNumber: v.string(),

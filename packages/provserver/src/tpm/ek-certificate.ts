@@ -6,7 +6,7 @@ import { isRocaModulus } from './roca.ts';
 import { type TpmIdentity, tpmIdentityOf } from './tpm-identity.ts';
 
 /** TCG EK Credential Profile 2.3, section 3.6: tcg-kp-EKCertificate. */
-const EK_CERTIFICATE = '2.23.133.8.1';
+export const EK_CERTIFICATE = '2.23.133.8.1';
 /** The first is for RSA, the second for ECC; Intel has the first for ECC, too. */
 const DECRYPTING = ['keyEncipherment', 'keyAgreement'] as const;
 
