@@ -8,7 +8,8 @@ test('the example of the README does what its comments say', async () => {
   expect(log.mock.calls.flat()).toEqual([
     false,
     'The report of toaster is refused.',
-    'The metadata as a whole: there is no image description; no manifest is the root (its only base layer its own name) (error 70, 73).',
+    'The metadata as a whole: there is no image description (error 70).',
+    'The metadata as a whole: no manifest is the root (its only base layer its own name) (error 73).',
     'The SW measurement: the evidence or its key is missing (error 75).',
     'No measurement was compared with a reference value (error 51).',
   ]);
