@@ -24,7 +24,10 @@ export interface CmcMeasurer extends Measurer {
 }
 
 /** Where certificates of TLS keys come from, and where the keys are kept. */
-export type CmcKeysOptions = Pick<KeyManagerOptions, 'enroller' | 'storage' | 'renewals'>;
+export type CmcKeysOptions = Pick<
+  KeyManagerOptions,
+  'enroller' | 'storage' | 'renewals' | 'tpmKeys'
+>;
 
 /** What a CMC is made of. */
 export interface CmcOptions {

@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import type { Logger } from '@cmc/bytes';
 import { type ContainerLog, openContainerLog } from '@cmc/driver-sw';
-import type { TpmAccess } from '@cmc/driver-tpm';
+import type { TpmAccess, TpmDriver } from '@cmc/driver-tpm';
 import { ConfigError, removeTemporaries } from '@cmc/host';
-import { createCmc, type LocalCmc } from '../cmc/create-cmc.ts';
+import { type CmcMeasurer, createCmc, type LocalCmc } from '../cmc/create-cmc.ts';
 import { openMetadataVersions } from '../cmc/metadata-versions.ts';
 import type { FetchRevocation } from '../cmc/revocation-cache.ts';
 import type { CmcdConfig } from '../config/schema.ts';
@@ -37,17 +37,19 @@ export async function assembleCmc(
   const tpm = await openTpmOf(config);
   const containerLog = await openLogOf(config, tpm);
   const enroller = await openEnroller(config, { name, httpsRoots });
+  const measurers = await openDrivers(config.drivers ?? [], {
+    config,
+    ...(containerLog === undefined ? {} : { containerLog }),
+    ...(tpm === undefined ? {} : { tpm }),
+    name,
+    hashAlg,
+    httpsRoots,
+    logger,
+  });
+  const tpmKeys = measurers.find(hasTlsKeys)?.tlsKeys;
   return await createCmc({
     metadataRoots: roots.certificates,
-    measurers: await openDrivers(config.drivers ?? [], {
-      config,
-      ...(containerLog === undefined ? {} : { containerLog }),
-      ...(tpm === undefined ? {} : { tpm }),
-      name,
-      hashAlg,
-      httpsRoots,
-      logger,
-    }),
+    measurers,
     metadata: await createMetadataSource({
       locations: config.metadata ?? [],
       ...(config.cache === undefined ? {} : { cache: config.cache }),
@@ -59,7 +61,13 @@ export async function assembleCmc(
     peerCache,
     ...(enroller === undefined
       ? {}
-      : { keys: { enroller, ...(storage === undefined ? {} : { storage }) } }),
+      : {
+          keys: {
+            enroller,
+            ...(storage === undefined ? {} : { storage }),
+            ...(tpmKeys === undefined ? {} : { tpmKeys }),
+          },
+        }),
     ...(containerLog === undefined ? {} : { containerLog }),
     ...(config.policyEngine === 'none' ? { policyEngine: false } : {}),
     policyOverwrite: config.policyOverwrite ?? false,
@@ -100,6 +108,10 @@ function revocationOf(
     const timeoutMs = REVOCATION_TIMEOUT_MS;
     return await fetchRevocation(items, { ...options, serialization, timeoutMs }, wait);
   };
+}
+
+function hasTlsKeys(measurer: CmcMeasurer): measurer is TpmDriver {
+  return 'tlsKeys' in measurer;
 }
 
 /** Drivers, keys and containers use one TPM, and some kernels give it to one program at a time. */

@@ -1,14 +1,14 @@
-import { type KeyObject, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { TlsKeyConfig } from '@cmc/api';
 import type { WaitOptions } from '@cmc/attestationreport';
 import type { Logger } from '@cmc/bytes';
-import { createSoftwareKey, softwareSigner } from '@cmc/driver-sw';
 import { CmcdError } from '../errors.ts';
 import { type Chain, enrollKey } from './enroll-key.ts';
 import type { Enroller, MakeReport } from './enroller.ts';
 import { enrollmentFailure, retryPause } from './enrollment-failure.ts';
 import type { KeyStore } from './key-store.ts';
 import { createLimiter } from './limiter.ts';
+import type { TlsKey, TlsKeys } from './tls-key.ts';
 
 /** Enrolments at the same time, each with a key to make and a report. */
 const MAX_RUNNING = 8;
@@ -16,6 +16,7 @@ const MAX_WAITING = 256;
 
 export interface EnrollmentsOptions {
   readonly store: KeyStore;
+  readonly tlsKeys: TlsKeys;
   readonly enroller: Enroller;
   readonly report: MakeReport;
   /** Ends all of them; those of a store on disk go on with the next start. */
@@ -31,13 +32,13 @@ export interface EnrollmentsOptions {
 export interface BegunEnrollment {
   readonly id: string;
   readonly config: TlsKeyConfig;
-  readonly privateKey: KeyObject;
+  readonly key: TlsKey;
 }
 
 interface Enrollment {
   readonly id: string;
   readonly config: TlsKeyConfig;
-  privateKey?: KeyObject;
+  key?: TlsKey;
   /** Whether somebody waits for the id. */
   claimed: boolean;
   /** Whether the server may have issued a certificate for it. */
@@ -142,12 +143,12 @@ export class Enrollments {
     const { enroller, report, now, signal, store, onEnrolled } = this.#options;
     const { id, config } = enrollment;
     signal.throwIfAborted();
-    enrollment.privateKey ??= await this.#makeKey(enrollment);
-    const { privateKey } = enrollment;
+    enrollment.key ??= await this.#makeKey(enrollment);
+    const { key } = enrollment;
     const chain = await enrollKey({
       enroller,
-      key: { type: 'sw', privateKey },
-      signer: softwareSigner({ privateKey }),
+      key: await key.proof({ signal }),
+      signer: key.signer,
       config,
       report,
       now,
@@ -162,10 +163,10 @@ export class Enrollments {
   }
 
   /** The key is on disk before anybody else hears of it. */
-  async #makeKey({ id, config }: Enrollment): Promise<KeyObject> {
-    const key = await createSoftwareKey({ algorithm: config.alg });
-    const privateKey = String(key.export({ format: 'pem', type: 'pkcs8' }));
-    await this.#options.store.addPending({ id, privateKey, config });
+  async #makeKey({ id, config }: Enrollment): Promise<TlsKey> {
+    const { store, tlsKeys, signal } = this.#options;
+    const key = await tlsKeys.create(config, { signal });
+    await store.addPending({ id, privateKey: key.text, config });
     return key;
   }
 

@@ -1,16 +1,17 @@
-import { createPrivateKey } from 'node:crypto';
 import { join } from 'node:path';
 import type { TlsKeyConfig } from '@cmc/api';
 import type { SignatureAlgorithm, Signer, WaitOptions } from '@cmc/attestationreport';
 import { type Logger, silentLogger } from '@cmc/bytes';
+import type { TpmTlsKeys } from '@cmc/driver-tpm';
 import { CmcdError } from '../errors.ts';
 import { diskKeyStore } from './disk-key-store.ts';
 import { configOf, enrollKey } from './enroll-key.ts';
 import type { Enroller, MakeReport } from './enroller.ts';
 import { type BegunEnrollment, Enrollments } from './enrollments.ts';
 import { type KeyStore, memoryKeyStore, type PendingKey } from './key-store.ts';
-import { algorithmOf, LoadedKeys } from './loaded-keys.ts';
+import { LoadedKeys } from './loaded-keys.ts';
 import { Renewals, type RenewalsOptions, type Validity } from './renewals.ts';
+import { createTlsKeys, type TlsKeys } from './tls-key.ts';
 
 /** Keys that one key manager holds; more are refused. */
 export const MAX_KEYS = 4096;
@@ -26,6 +27,8 @@ export interface KeyManagerOptions {
   readonly signal: AbortSignal;
   /** Folder of the daemon's state; keys live in `tls_key_store` below it. Without one they live in memory. */
   readonly storage?: string;
+  /** Makes keys of type `tpm`. Default: there are none. */
+  readonly tpmKeys?: TpmTlsKeys;
   /** Clock. Default: that of the system. */
   readonly now?: () => Date;
   /** How certificates are renewed, for tests. */
@@ -67,7 +70,7 @@ export interface KeyManager {
 }
 
 /**
- * A key manager for software keys. It goes on with enrolments that a process before could not end,
+ * A key manager. It goes on with enrolments that a process before could not end,
  * and renews certificates when 2/3 of their life are over.
  */
 export async function createKeyManager(options: KeyManagerOptions): Promise<KeyManager> {
@@ -76,17 +79,18 @@ export async function createKeyManager(options: KeyManagerOptions): Promise<KeyM
     storage === undefined
       ? memoryKeyStore()
       : await diskKeyStore(join(storage, 'tls_key_store'), logger);
-  const manager = new SoftwareKeyManager(store, options);
+  const manager = new StoringKeyManager(store, options);
   await manager.start();
   return manager;
 }
 
-class SoftwareKeyManager implements KeyManager {
+class StoringKeyManager implements KeyManager {
   readonly #options: KeyManagerOptions;
   readonly #store: KeyStore;
   readonly #now: () => Date;
   readonly #logger: Logger;
   readonly #ids = new Set<string>();
+  readonly #tlsKeys: TlsKeys;
   readonly #keys: LoadedKeys;
   readonly #enrollments: Enrollments;
   readonly #renewals: Renewals;
@@ -97,10 +101,12 @@ class SoftwareKeyManager implements KeyManager {
     this.#store = store;
     this.#now = now;
     this.#logger = logger;
-    this.#keys = new LoadedKeys(store);
+    this.#tlsKeys = createTlsKeys(options.tpmKeys);
+    this.#keys = new LoadedKeys(store, this.#tlsKeys);
     this.#enrollments = new Enrollments({
       ...options,
       store,
+      tlsKeys: this.#tlsKeys,
       now,
       logger,
       assertSpace: () => {
@@ -126,17 +132,16 @@ class SoftwareKeyManager implements KeyManager {
       this.#ids.add(id);
       if (unclaimed !== undefined) this.#enrollments.offer(id, unclaimed);
     }
-    this.#enrollments.resume((await this.#store.pending()).flatMap((key) => this.#parsed(key)));
+    const pending = await this.#store.pending();
+    const begun = await Promise.all(pending.map(async (key) => await this.#parsed(key)));
+    this.#enrollments.resume(begun.flat());
     // Nobody waits for it: certificates are due in days.
     void this.#watchAll([...this.#ids]);
   }
 
   async create(config: TlsKeyConfig, options: WaitOptions = {}): Promise<string> {
-    if (config.type !== 'sw') {
-      throw new CmcdError(
-        'ERR_CMCD_NOT_AVAILABLE',
-        `TLS keys of type ${config.type} are not available in this version, sw is`,
-      );
+    if (config.type === 'tpm' && this.#options.tpmKeys === undefined) {
+      throw new CmcdError('ERR_CMCD_NOT_AVAILABLE', 'TLS keys of type tpm need driver tpm');
     }
     return await this.#enrollments.create(config, options);
   }
@@ -147,7 +152,7 @@ class SoftwareKeyManager implements KeyManager {
     hashAlg: string,
     options: WaitOptions = {},
   ): Promise<Uint8Array> {
-    const { signer } = await this.#keys.get(id);
+    const { signer } = (await this.#keys.get(id)).key;
     const algorithm = algorithmFor(signer, digest, hashAlg);
     const signature = await signer.signDigest(digest, algorithm, options);
     if (!algorithm.startsWith('ES')) return signature;
@@ -173,9 +178,9 @@ class SoftwareKeyManager implements KeyManager {
     };
   }
 
-  #parsed({ id, config, privateKey }: PendingKey): readonly BegunEnrollment[] {
+  async #parsed({ id, config, privateKey }: PendingKey): Promise<readonly BegunEnrollment[]> {
     try {
-      return [{ id, config, privateKey: createPrivateKey(privateKey) }];
+      return [{ id, config, key: await this.#tlsKeys.read(privateKey) }];
     } catch (error) {
       this.#logger.error({ id, error }, 'a TLS key without certificate cannot be read');
       return [];
@@ -196,19 +201,19 @@ class SoftwareKeyManager implements KeyManager {
   /** Another certificate for the same key and the same names. */
   async #renew(id: string): Promise<Validity> {
     const { enroller, report, signal } = this.#options;
-    const key = await this.#keys.read(id);
-    const { privateKey, signer, chain } = key;
+    const loaded = await this.#keys.read(id);
+    const { key, chain } = loaded;
     const renewed = await enrollKey({
       enroller,
-      key: { type: 'sw', privateKey },
-      signer,
-      config: await configOf(chain.leaf, { type: 'sw', alg: algorithmOf(privateKey) }),
+      key: await key.proof({ signal }),
+      signer: key.signer,
+      config: await configOf(chain.leaf, key.kind),
       report,
       renews: chain.certificates,
       now: this.#now,
       signal,
     });
-    await this.#keys.replaceChain(id, key, renewed);
+    await this.#keys.replaceChain(id, loaded, renewed);
     return renewed.leaf;
   }
 }

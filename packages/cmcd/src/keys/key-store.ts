@@ -2,7 +2,7 @@ import type { TlsKeyConfig } from '@cmc/api';
 
 /** A TLS key with its certificates. */
 export interface StoredKey {
-  /** PKCS #8, PEM. */
+  /** PKCS #8 in PEM, or the JSON of a TPM key. */
   readonly privateKey: string;
   /** Certificates, PEM, leaf first, one after another. */
   readonly certificates: string;
@@ -11,7 +11,7 @@ export interface StoredKey {
 /** A key that has no certificate yet. */
 export interface PendingKey {
   readonly id: string;
-  /** PKCS #8, PEM. */
+  /** PKCS #8 in PEM, or the JSON of a TPM key. */
   readonly privateKey: string;
   readonly config: TlsKeyConfig;
 }

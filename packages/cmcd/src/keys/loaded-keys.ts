@@ -1,30 +1,28 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
-import type { TlsKeyConfig } from '@cmc/api';
-import type { Signer } from '@cmc/attestationreport';
 import { parsePemCertificates } from '@cmc/attestationreport/x509';
 import { equalBytes } from '@cmc/bytes';
-import { softwareSigner } from '@cmc/driver-sw';
 import { CmcdError } from '../errors.ts';
 import { type Chain, readChain } from './enroll-key.ts';
 import { KEY_ID } from './key-id.ts';
 import type { KeyStore } from './key-store.ts';
+import type { TlsKey, TlsKeys } from './tls-key.ts';
 
 /** Keys that are kept ready to sign. */
 const MAX_LOADED_KEYS = 64;
 
 export interface LoadedKey {
-  readonly privateKey: KeyObject;
-  readonly signer: Signer;
+  readonly key: TlsKey;
   readonly chain: Chain;
 }
 
 /** The keys of a store, those that were used last in memory. */
 export class LoadedKeys {
   readonly #store: KeyStore;
+  readonly #tlsKeys: TlsKeys;
   readonly #loaded = new Map<string, LoadedKey>();
 
-  constructor(store: KeyStore) {
+  constructor(store: KeyStore, tlsKeys: TlsKeys) {
     this.#store = store;
+    this.#tlsKeys = tlsKeys;
   }
 
   /** @throws {CmcdError} ERR_KEY_UNKNOWN, ERR_KEY_STORE */
@@ -43,9 +41,8 @@ export class LoadedKeys {
     try {
       const certificates = parsePemCertificates(stored.certificates);
       const chain = readChain(certificates.map(({ raw }) => raw));
-      const privateKey = createPrivateKey(stored.privateKey);
-      const signer = softwareSigner({ privateKey });
-      if (equalBytes(chain.leaf.spki, signer.publicKey)) return { privateKey, signer, chain };
+      const key = await this.#tlsKeys.read(stored.privateKey);
+      if (equalBytes(chain.leaf.spki, key.signer.publicKey)) return { key, chain };
     } catch (cause) {
       throw new CmcdError('ERR_KEY_STORE', `TLS key ${id} cannot be used`, { cause });
     }
@@ -64,16 +61,4 @@ export class LoadedKeys {
     const [oldest] = this.#loaded.keys();
     if (this.#loaded.size > MAX_LOADED_KEYS && oldest !== undefined) this.#loaded.delete(oldest);
   }
-}
-
-const CURVES: Readonly<Record<string, TlsKeyConfig['alg']>> = Object.freeze({
-  prime256v1: 'EC256',
-  secp384r1: 'EC384',
-  secp521r1: 'EC521',
-});
-
-/** What a key is called in a {@link TlsKeyConfig}; RSA keys of other sizes count as the next one below. */
-export function algorithmOf({ asymmetricKeyDetails: details }: KeyObject): TlsKeyConfig['alg'] {
-  const curve = CURVES[details?.namedCurve ?? ''];
-  return curve ?? ((details?.modulusLength ?? 0) < 4096 ? 'RSA2048' : 'RSA4096');
 }
