@@ -1,9 +1,11 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { createCmcClient, type SuccessResponse } from '@cmc/api';
 import { decodeReport } from '@cmc/attestationreport/codec';
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { BUILD_TIMEOUT_MS, buildMain, MAIN } from '../support/build.ts';
 import { type DaemonProcess, startProcess, writeConfig } from '../support/daemon-process.ts';
 import { type MetadataServer, startMetadataServer } from '../support/metadata-server.ts';
@@ -85,9 +87,13 @@ describe('start', () => {
     const logFile = join(world.folder, 'cmcd.log');
     writeFileSync(logFile, 'kept\n');
     const args = [MAIN, '--config', writeConfig(world, world.config({ logFile }))];
-    // The time limit sends SIGTERM, which is how a daemon ends well.
-    const { stderr, status } = spawnSync(process.execPath, args, { timeout: 2000 });
-    expect([status, stderr.toString()]).toStrictEqual([0, '']);
+    const daemon = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    onTestFinished(() => void daemon.kill('SIGKILL'));
+    const stderr = text(daemon.stderr);
+    const exited = once(daemon, 'exit');
+    await vi.waitFor(() => expect(readFileSync(logFile, 'utf8')).toContain('"ready"'), 20_000);
+    daemon.kill('SIGTERM');
+    expect([await exited, await stderr]).toStrictEqual([[0, null], '']);
     const [kept, ...lines] = readFileSync(logFile, 'utf8').trim().split('\n');
     expect(kept).toBe('kept');
     const messages = lines.map((line) => JSON.parse(line).message);
