@@ -36,9 +36,13 @@ export function checkSameNames(
 /** A repeated request gets what was recorded for it, and nothing that is not good any more. */
 export function checkRepeated(
   record: CertificateRecord,
-  wanted: Pick<CertificateRecord, 'subject' | 'names'>,
+  wanted: Pick<CertificateRecord, 'subject' | 'names' | 'method'>,
   now: Date,
 ): void {
+  // The certificate of an attestation key is given to nobody but its TPM.
+  if (record.method !== wanted.method) {
+    throw new HttpError(403, 'the token was spent at another endpoint');
+  }
   if (!isFor(record, wanted)) throw new HttpError(403, 'the token was spent for other names');
   if (record.revoked !== undefined) throw new HttpError(403, 'the certificate was revoked');
   if (record.notAfter < now) throw refusedToken('spent');

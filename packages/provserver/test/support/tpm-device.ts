@@ -58,13 +58,21 @@ export interface TpmDeviceOptions {
   readonly key?: 'P-256' | 2048;
   /** Whether the key is an attestation key. */
   readonly restricted?: boolean;
+  /** Alternative names that are asked for with the attestation key. Default: that of the device. */
+  readonly dnsNames?: readonly string[];
 }
 
 export async function createTpmDevice(
   tpm: Tpm,
   options: TpmDeviceOptions = {},
 ): Promise<TpmDevice> {
-  const { name = 'device.example', ekId = 'L-1', key = 'P-256', restricted = true } = options;
+  const {
+    name = 'device.example',
+    ekId = 'L-1',
+    key = 'P-256',
+    restricted = true,
+    dnsNames = [name],
+  } = options;
   const scheme = { scheme: key === 'P-256' ? 'ECDSA' : 'RSASSA', hash: 'SHA-256' } as const;
   const template = ekTemplate(ekId);
   // A TPM has room for three objects.
@@ -105,7 +113,7 @@ export async function createTpmDevice(
   const activate = {
     tpm: { manufacturer: 'IBM', firmwareMajor: 8217, firmwareMinor: 4131 },
     ekCertificateUrl: '',
-    csr: await loaded(created, async (each) => await csrOf(tpm, each, `${name} TPM AK`, [name])),
+    csr: await loaded(created, async (each) => await csrOf(tpm, each, `${name} TPM AK`, dnsNames)),
     akPublic: ak.publicArea,
     akCreateData: created.creationData,
     akAttestation: creation.attest,

@@ -15,6 +15,7 @@ import {
 import { flipEachByte } from '@cmc/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readActivateEnroll } from '../../src/tpm/activate.ts';
+import { EkDownloads } from '../../src/tpm/ek-download.ts';
 import { readVendorPem } from '../../src/tpm/import-vendor-certificates.ts';
 import {
   type Answer,
@@ -61,6 +62,31 @@ async function opened(device: TpmDevice, { headers, text }: Answer): Promise<Uin
   const contentType = String(headers['content-type']);
   const body = new TextEncoder().encode(text);
   return await device.open(tpmActivateEnrollResponse.decode({ contentType, body }));
+}
+
+/** What the endpoint itself finds out, without counting refusals. */
+async function prove(
+  { store }: TestServer,
+  message: TpmActivateEnrollRequest,
+  downloads?: EkDownloads,
+): Promise<unknown> {
+  const policy = {
+    verifyCertificate: true,
+    revoked: new Set<string>(),
+    ...(downloads === undefined ? {} : { downloads }),
+  };
+  const { contentType, body } = tpmActivateEnrollRequest.encode(message);
+  const request = {
+    method: 'POST',
+    path: '',
+    query: new URLSearchParams(),
+    headers: { 'content-type': contentType },
+    body,
+    remoteAddress: '127.0.0.1',
+    signal: new AbortController().signal,
+  };
+  const options = { store, policy, logger: silentLogger, allowedNames: ['*'] };
+  return await readActivateEnroll(request, options).prove?.(parseCsr(message.csr), new Date());
 }
 
 describe.skipIf(isSwtpmMissing)('with a software TPM', () => {
@@ -152,6 +178,46 @@ describe.skipIf(isSwtpmMissing)('with a software TPM', () => {
     }
   });
 
+  test('R48 the certificate is given away by no other endpoint', async () => {
+    const [swtpm] = tpms;
+    const server = await startTestServer({
+      config: {
+        ...OPEN,
+        endpoints: { simpleenroll: ['token'], tpmactivateenroll: ['tpm', 'token'] },
+      },
+    });
+    await trust(server, swtpm);
+    const device = await createTpmDevice(swtpm.tpm, { dnsNames: [] });
+    const message = await device.activateRequest();
+    const client = server.client({ token: await server.token() });
+    await client.tpmActivateEnroll(message);
+    await expect(client.simpleEnroll(message.csr)).rejects.toMatchObject({ status: 403 });
+    await client.tpmActivateEnroll(message);
+    expect(await server.store.listCertificates({ limit: 9, now: new Date() })).toHaveLength(1);
+  });
+
+  test('R52 a certificate is fetched where that is on, and checked as any other', async () => {
+    const [swtpm, other] = tpms;
+    const server = await startTestServer();
+    await trust(server, swtpm);
+    await trust(server, other);
+    const message = await (await createTpmDevice(swtpm.tpm)).activateRequest();
+    const stranger = await (await createTpmDevice(other.tpm)).activateRequest();
+    const ekCertificateUrl = `https://ftpm.amd.com/pki/aia/${'0a'.repeat(16)}`;
+    const asked = { ...message, ekCertificate: new Uint8Array(), ekCertificateUrl };
+    const answering = (body: Uint8Array): EkDownloads =>
+      new EkDownloads(async () => ({ status: 200, body }));
+    await expect(prove(server, asked)).rejects.toMatchObject({ status: 403 });
+    await expect(prove(server, asked, answering(message.ekCertificate))).resolves.toMatchObject({
+      method: 'tpm-activate',
+    });
+    for (const body of [stranger.ekCertificate, Uint8Array.of(0x30)]) {
+      await expect(prove(server, asked, answering(body))).rejects.toMatchObject({
+        name: 'HttpError',
+      });
+    }
+  });
+
   test('R51 an EK without certificate, of an unknown vendor, or with the certificate of another is refused', async () => {
     const [swtpm, other] = tpms;
     const server = await startTestServer({ config: OPEN });
@@ -183,35 +249,16 @@ describe.skipIf(isSwtpmMissing)('with a software TPM', () => {
     const server = await startTestServer({ config: OPEN });
     await trust(server, swtpm);
     const message = await (await createTpmDevice(swtpm.tpm)).activateRequest();
-    const options = {
-      store: server.store,
-      logger: silentLogger,
-      allowedNames: ['*'],
-      policy: { verifyCertificate: true, revoked: new Set<string>() },
-    };
-    const prove = async (changed: TpmActivateEnrollRequest): Promise<unknown> => {
-      const { contentType, body } = tpmActivateEnrollRequest.encode(changed);
-      const request = {
-        method: 'POST',
-        path: '',
-        query: new URLSearchParams(),
-        headers: { 'content-type': contentType },
-        body,
-        remoteAddress: '127.0.0.1',
-        signal: new AbortController().signal,
-      };
-      return await readActivateEnroll(request, options).prove?.(parseCsr(changed.csr), new Date());
-    };
-    await expect(prove(message)).resolves.toMatchObject({ method: 'tpm-activate' });
+    await expect(prove(server, message)).resolves.toMatchObject({ method: 'tpm-activate' });
     for (const part of ['akAttestation', 'akSignature', 'akPublic', 'akCreateData'] as const) {
       for (const { bytes } of flipEachByte(message[part])) {
-        await expect(prove({ ...message, [part]: bytes }), part).rejects.toMatchObject({
+        await expect(prove(server, { ...message, [part]: bytes }), part).rejects.toMatchObject({
           name: 'HttpError',
         });
       }
     }
     for (const { bytes } of flipEachByte(message.ekCertificate)) {
-      await expect(prove({ ...message, ekCertificate: bytes })).rejects.toMatchObject({
+      await expect(prove(server, { ...message, ekCertificate: bytes })).rejects.toMatchObject({
         name: 'HttpError',
       });
     }
@@ -321,8 +368,9 @@ describe.skipIf(isSwtpmMissing)('with a software TPM', () => {
     const message = await device.certifyRequest(new Uint8Array());
     const { spki } = parseCsr(message.csr);
     const attempt = async (options: ReportOptions): Promise<Answer> => {
-      const serverNonce = (await server.client().nonce())?.nonce ?? new Uint8Array();
-      const report = await server.report(spki, { serverNonce, components: [MEASURED], ...options });
+      const fresh = (await server.client().nonce())?.nonce ?? new Uint8Array();
+      const { serverNonce = fresh } = options;
+      const report = await server.report(spki, { components: [MEASURED], ...options, serverNonce });
       const header = { [NONCE_HEADER]: toBase64(serverNonce) };
       return await certify(server, { ...message, report }, header);
     };
@@ -339,7 +387,10 @@ describe.skipIf(isSwtpmMissing)('with a software TPM', () => {
     expect(unknown).toMatchObject({ status: 403, text: expect.stringContaining('kernel') });
     const stale = await attempt({ measurers: [good], serverNonce: new Uint8Array(32) });
     expect(stale).toMatchObject({ status: 403 });
-    expect(await attempt({ measurers: [good] })).toMatchObject({ status: 200 });
+    const serverNonce = (await server.client().nonce())?.nonce;
+    const once = { measurers: [good], ...(serverNonce === undefined ? {} : { serverNonce }) };
+    expect(await attempt(once)).toMatchObject({ status: 200 });
+    expect(await attempt(once)).toMatchObject({ status: 403 });
     const records = await server.store.listCertificates({ limit: 9, now: new Date() });
     expect(records.map(({ method }) => method)).toEqual([
       'tpm-activate',
