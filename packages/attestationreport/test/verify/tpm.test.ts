@@ -239,7 +239,7 @@ describe('R07, R09 freshness', () => {
     }
   });
 
-  test('R09 refuses a clock before the last one that was accepted', async () => {
+  test('R09, R55 refuses a clock before the last one that was accepted', async () => {
     const clocks = new Map<string, TpmClock>();
     const tpmClocks = {
       lastSeen: (key: string) => clocks.get(key),
@@ -263,6 +263,32 @@ describe('R07, R09 freshness', () => {
 
   test('R09 refuses a clock that is not safe', async () => {
     await refused({ clockInfo: { clock: 1000n, resetCount: 5, restartCount: 1, safe: false } });
+  });
+});
+
+describe('R53 user data is bound to the state of the machine', () => {
+  const evil = { name: 'evil', data: '/tmp/evil' };
+  const compromised = { ...BOOT, 10: [...(BOOT[10] ?? []), evil] };
+  const references = tpmReferences(BOOT);
+
+  test('R53 a quote for this user data with the log of a better state is refused', async () => {
+    const tpm = await refused({
+      events: compromised,
+      references,
+      artifacts: (all) =>
+        all.map((log) =>
+          log.index === 10 ? { ...log, events: log.events?.slice(0, -1) ?? [] } : log,
+        ),
+    });
+    expect(tpm.freshness.status).toBe('success');
+    expect(unknownEvents(tpm)).toEqual([]);
+    expect(tpm.tpmResult?.aggPcrQuoteMatch?.status).toBe('fail');
+  });
+
+  test('R53 a quote of the good state for other user data is refused', async () => {
+    const tpm = await refused({ references, nonce: new Uint8Array(32).fill(7) });
+    expect(tpm.tpmResult?.aggPcrQuoteMatch).toEqual({ status: 'success' });
+    expect(tpm.freshness.status).toBe('fail');
   });
 });
 
