@@ -1,5 +1,8 @@
 import { randomBytes, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { type Component, explain } from '@cmc/attestationreport';
@@ -29,6 +32,7 @@ import {
   type Machine,
   type MachineOptions,
   manufactureTpm,
+  type Outcome,
   prepareKernel,
   rootImage,
   startMachine,
@@ -44,6 +48,11 @@ const IMA_PCR = 10;
 /** PCRs of firmware, boot loader and kernel. */
 const BOOT_PCRS = [0, 1, 2, 3, 4, 5, 6, 7, 9];
 const MRTOOL = '/app/node_modules/@cmc/mrtool/dist/main.js';
+const FETCH = `
+  fetch(process.argv[1], { signal: AbortSignal.timeout(3000) })
+    .then((response) => response.text())
+    .then(console.log, () => console.log('nothing'));
+`;
 const NEW_PROGRAM = '/data/not-in-the-manifest';
 
 describe.skipIf(await isMissing())('a measured boot', () => {
@@ -209,6 +218,10 @@ describe.skipIf(await isMissing())('a measured boot', () => {
     expect(paths).toContain('/app/guest/agent.mjs');
   });
 
+  test('the guest reaches nothing outside', async () => {
+    expect(await fetchFromHost(machine)).toEqual({ code: 0, stdout: 'nothing\n', stderr: '' });
+  });
+
   test('a program that no reference value knows is the one that is found', async () => {
     const { agent } = machine;
     await agent.write(NEW_PROGRAM, '#!/bin/sh\necho hello\n', 0o755);
@@ -233,7 +246,7 @@ describe.skipIf(await isMissing())('a measured boot', () => {
     'another kernel command line is the event that is found',
     async () => {
       await machine.stop();
-      machine = await startMachine({ ...options, commandLine: `${IMA} quiet` });
+      machine = await startMachine({ ...options, commandLine: `${IMA} quiet`, reachesHost: true });
       const now = await readMeasurements(machine.agent);
       const log = parseEventLog(now.eventLog);
       for (const [pcr, value] of replay(log, 'SHA-256')) {
@@ -253,7 +266,23 @@ describe.skipIf(await isMissing())('a measured boot', () => {
     },
     PREPARE_MS,
   );
+
+  test('that guest reaches servers of the host, too', async () => {
+    expect(await fetchFromHost(machine)).toMatchObject({ code: 0, stdout: 'from the host\n' });
+  });
 });
+
+/** What a guest gets from a server on 127.0.0.1 of the host. */
+async function fetchFromHost({ agent }: Machine): Promise<Outcome> {
+  const server = createServer((_, response) => response.end('from the host'));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  try {
+    return await agent.run('node', ['-e', FETCH, `http://10.0.2.2:${port}/`]);
+  } finally {
+    server.close();
+  }
+}
 
 /** Events of a log that have no reference value. */
 function unknownEvents(now: Measurements, references: readonly Component[]): readonly string[] {
