@@ -28,6 +28,8 @@ export interface Provisioning {
   /** A token for one key with these names. */
   token(...names: readonly string[]): Promise<string>;
   certificates(): Promise<readonly RecordedCertificate[]>;
+  /** Trusts a vendor of TPMs, whose certificates are in a PEM file. */
+  trustVendor(pemFile: string): Promise<void>;
   /** What `provserver audit --verify` says: exit code. */
   verifyAudit(): Promise<number>;
   /** A daemon that enrols its keys there. */
@@ -70,6 +72,9 @@ export async function createProvisioning(site: Site, settings: object = {}): Pro
     start: () => startUntilTestEnd(PROVSERVER, ['serve', '--config', config], 'listening'),
     token: async (...names) =>
       (await run('token', '--config', config, '--names', names.join(','))).trim(),
+    trustVendor: async (pemFile) => {
+      await run('ek-roots', 'import', pemFile, '--config', config);
+    },
     certificates: async () => {
       const lines = (await run('list', '--config', config, '--json')).trim().split('\n');
       return lines.filter((line) => line !== '').map((line) => JSON.parse(line));

@@ -1,0 +1,260 @@
+import { constants, createHash, createPublicKey, verify } from 'node:crypto';
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CmcError, encodeUtf8 } from '@cmc/bytes';
+import { flipEachByte, isMissing, prefixes } from '@cmc/testkit';
+import { verifyCertify, verifyCreation } from 'tpm2-ts/verify';
+import { describe, expect, test } from 'vitest';
+import {
+  type AttestationKeyEndorser,
+  decodeKeyBlob,
+  encodeKeyBlob,
+  type KeyBlob,
+  type TlsKeyAlgorithm,
+} from '../src/index.ts';
+import { createMachine, endorse, type Machine } from './support/machine.ts';
+
+const isSwtpmMissing = isMissing('swtpm');
+const MESSAGE = encodeUtf8('what is signed');
+const KEY = 'tpm_ak_encrypted.json';
+const CHAIN = 'tpm_ak_chain.pem';
+
+const pathOf = (machine: Machine, name: string): string => join(machine.folder, 'storage', name);
+const stored = (machine: Machine): KeyBlob =>
+  decodeKeyBlob(new Uint8Array(readFileSync(pathOf(machine, KEY))));
+
+describe.skipIf(isSwtpmMissing)('the attestation key', () => {
+  test('says of itself that the TPM created it, restricted', async () => {
+    await using machine = await createMachine();
+    await machine.driver().prepare();
+    const { publicArea, creationData, attestation, signature } = stored(machine);
+    const { ok, checks } = await verifyCreation({
+      attest: attestation,
+      signature,
+      key: { publicArea },
+      object: publicArea,
+      creationData,
+      qualifyingData: new Uint8Array(),
+    });
+    expect(ok, JSON.stringify(checks.filter((each) => !each.ok))).toBe(true);
+    expect(statSync(pathOf(machine, KEY)).mode & 0o777).toBe(0o600);
+    expect(statSync(pathOf(machine, CHAIN)).mode & 0o777).toBe(0o644);
+  });
+
+  test('is kept, with its certificates, by the next process and after a reboot', async () => {
+    await using machine = await createMachine();
+    const first = await machine.driver().prepare();
+    await machine.swtpm.reboot();
+    const next = await machine.driver().prepare();
+    expect(next.collateral[0]?.certs).toEqual(first.collateral[0]?.certs);
+    expect(machine.endorsed()).toBe(1);
+  });
+
+  test('is made anew when it is of another TPM, or of another kind than configured', async () => {
+    await using one = await createMachine();
+    await using other = await createMachine();
+    await one.driver().prepare();
+    const storage = join(one.folder, 'storage');
+    const { measure } = await other.driver({ storage }).prepare();
+    await expect(measure(new Uint8Array(32))).resolves.toHaveLength(1);
+    expect(other.endorsed()).toBe(1);
+    await other.driver({ storage, keyAlgorithm: 'RSA2048' }).prepare();
+    expect(other.endorsed()).toBe(2);
+  });
+
+  test('is made anew when its certificate has expired', async () => {
+    await using machine = await createMachine();
+    await machine.driver().prepare();
+    await machine.driver({ now: () => new Date('2199-01-01') }).prepare();
+    expect(machine.endorsed()).toBe(2);
+  });
+
+  test('is replaced by updateCerts(), and stays when nobody certifies another', async () => {
+    await using machine = await createMachine();
+    const driver = machine.driver();
+    const before = await driver.prepare();
+    await driver.updateCerts();
+    const after = await driver.prepare();
+    expect(after.collateral[0]?.certs?.[0]).not.toEqual(before.collateral[0]?.certs?.[0]);
+    // A snapshot from before can still be quoted.
+    await expect(before.measure(new Uint8Array(32))).resolves.toHaveLength(1);
+
+    const refusing: AttestationKeyEndorser = {
+      endorse: async () => {
+        throw new CmcError('ERR_TEST', 'refused');
+      },
+    };
+    const other = machine.driver({ endorser: refusing });
+    await expect(other.updateCerts()).rejects.toMatchObject({ code: 'ERR_TEST' });
+    const kept = await other.prepare();
+    expect(kept.collateral[0]?.certs).toEqual(after.collateral[0]?.certs);
+  });
+
+  test('whose certificate had not come is certified later, not another one', async () => {
+    await using machine = await createMachine();
+    const asked: string[] = [];
+    const endorserOf = (fails: boolean): AttestationKeyEndorser => ({
+      endorse: async ({ signer }) => {
+        asked.push(Buffer.from(signer.publicKey).toString('hex'));
+        if (fails) throw new CmcError('ERR_TEST', 'no answer');
+        return await endorse(machine.ca, signer.publicKey);
+      },
+    });
+    const first = machine.driver({ endorser: endorserOf(true) });
+    await expect(first.prepare()).rejects.toMatchObject({ code: 'ERR_TEST' });
+    await machine.driver({ endorser: endorserOf(false) }).prepare();
+    expect(asked).toHaveLength(2);
+    expect(asked[0]).toBe(asked[1]);
+  });
+
+  test('and its certificates fit each other wherever a crash interrupts their replacement', async () => {
+    await using machine = await createMachine();
+    const driver = machine.driver();
+    await driver.prepare();
+    const oldChain = readFileSync(pathOf(machine, CHAIN));
+    await driver.updateCerts();
+    const newChain = readFileSync(pathOf(machine, CHAIN));
+    // Killed between renaming the key and renaming its certificates.
+    renameSync(pathOf(machine, CHAIN), pathOf(machine, 'tpm_ak_next.pem'));
+    writeFileSync(pathOf(machine, CHAIN), oldChain);
+    await machine.driver().prepare();
+    expect(machine.endorsed()).toBe(2);
+    expect(readFileSync(pathOf(machine, CHAIN))).toEqual(newChain);
+    expect(existsSync(pathOf(machine, 'tpm_ak_next.pem'))).toBe(false);
+    // Killed before renaming the key: certificates of a key that is not in use.
+    writeFileSync(pathOf(machine, 'tpm_ak_next.pem'), oldChain);
+    await machine.driver().prepare();
+    expect(machine.endorsed()).toBe(2);
+  });
+
+  test('does not take certificates for another key', async () => {
+    await using machine = await createMachine();
+    const endorser: AttestationKeyEndorser = {
+      endorse: async () => (await machine.ca.issue()).chain,
+    };
+    await expect(machine.driver({ endorser }).prepare()).rejects.toMatchObject({
+      code: 'ERR_TPM_DRIVER_CERTIFICATE',
+    });
+    expect(existsSync(pathOf(machine, KEY))).toBe(false);
+  });
+
+  test('signs messages, and no digests', async () => {
+    await using machine = await createMachine();
+    let checked = false;
+    const endorser: AttestationKeyEndorser = {
+      endorse: async ({ signer }) => {
+        const signature = await signer.signMessage?.(MESSAGE, 'ES256');
+        const key = createPublicKey({
+          key: Buffer.from(signer.publicKey),
+          format: 'der',
+          type: 'spki',
+        });
+        const input = { key, dsaEncoding: 'ieee-p1363' } as const;
+        checked = verify('sha256', MESSAGE, input, signature ?? new Uint8Array());
+        const digest = createHash('sha256').update(MESSAGE).digest();
+        await expect(signer.signDigest(digest, 'ES256')).rejects.toMatchObject({
+          code: 'ERR_TPM_DRIVER_RESTRICTED',
+        });
+        return await endorse(machine.ca, signer.publicKey);
+      },
+    };
+    await machine.driver({ endorser }).prepare();
+    expect(checked).toBe(true);
+  });
+});
+
+describe.skipIf(isSwtpmMissing)('TLS keys', () => {
+  test.each<
+    [TlsKeyAlgorithm, readonly ('ES256' | 'ES384' | 'RS256' | 'RS512' | 'PS256' | 'PS384')[]]
+  >([
+    ['EC256', ['ES256']],
+    ['EC384', ['ES384']],
+    ['RSA2048', ['RS256', 'RS512', 'PS256', 'PS384']],
+  ])('of %s are certified by the attestation key, and sign with %s', async (alg, algorithms) => {
+    await using machine = await createMachine();
+    const { tlsKeys } = machine.driver();
+    const blob = decodeKeyBlob(encodeKeyBlob(await tlsKeys.create(alg)));
+    const { key, attestationKey } = await tlsKeys.certify(blob);
+    const { ok, checks } = await verifyCertify({
+      attest: key.attestation,
+      signature: key.signature,
+      key: { publicArea: attestationKey.publicArea },
+      object: key.publicArea,
+      qualifyingData: new Uint8Array(),
+    });
+    expect(ok, JSON.stringify(checks.filter((each) => !each.ok))).toBe(true);
+
+    const signer = tlsKeys.signer(blob);
+    const publicKey = createPublicKey({
+      key: Buffer.from(signer.publicKey),
+      format: 'der',
+      type: 'spki',
+    });
+    for (const algorithm of algorithms) {
+      const hash = `sha${algorithm.slice(2)}`;
+      const input = {
+        key: publicKey,
+        ...(algorithm.startsWith('ES') ? { dsaEncoding: 'ieee-p1363' as const } : {}),
+        ...(algorithm.startsWith('PS')
+          ? {
+              padding: constants.RSA_PKCS1_PSS_PADDING,
+              saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+            }
+          : {}),
+      };
+      const digest = new Uint8Array(createHash(hash).update(MESSAGE).digest());
+      const signature = await signer.signDigest(digest, algorithm);
+      expect(verify(hash, MESSAGE, input, signature), algorithm).toBe(true);
+      const ofMessage = (await signer.signMessage?.(MESSAGE, algorithm)) ?? new Uint8Array();
+      expect(verify(hash, MESSAGE, input, ofMessage), algorithm).toBe(true);
+      await expect(signer.signDigest(digest.subarray(1), algorithm)).rejects.toThrow(RangeError);
+    }
+    const other = alg === 'EC256' ? 'ES384' : 'ES256';
+    await expect(signer.signDigest(new Uint8Array(48), other)).rejects.toThrow(RangeError);
+  });
+});
+
+describe('a stored key', () => {
+  const blob: KeyBlob = {
+    publicArea: Uint8Array.of(1, 2),
+    privateArea: Uint8Array.of(3),
+    creationData: new Uint8Array(),
+    attestation: Uint8Array.of(4),
+    signature: Uint8Array.of(5),
+  };
+  const text = encodeKeyBlob(blob);
+
+  test('is what was written, also in the spelling of Go', () => {
+    expect(decodeKeyBlob(text)).toEqual(blob);
+    const go = new TextDecoder().decode(text).replace('"CreateData":""', '"CreateData":null');
+    expect(go).toContain('null');
+    expect(decodeKeyBlob(encodeUtf8(go))).toEqual(blob);
+  });
+
+  test('that is cut off or changed is read or refused, nothing else', () => {
+    for (const bytes of prefixes(text)) {
+      expect(() => decodeKeyBlob(bytes)).toThrow(
+        expect.objectContaining({ code: 'ERR_TPM_DRIVER_KEY' }),
+      );
+    }
+    for (const bytes of flipEachByte(text)) {
+      try {
+        decodeKeyBlob(bytes);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'ERR_TPM_DRIVER_KEY' });
+      }
+    }
+  });
+
+  test.each([
+    ['no JSON', 'x'],
+    ['an array', '[]'],
+    ['another encoding', '{"KeyEncoding":1,"TPMVersion":2,"Public":"AQ==","KeyBlob":"AQ=="}'],
+    ['no key', '{"KeyEncoding":2,"TPMVersion":2,"Public":"","KeyBlob":"AQ=="}'],
+    ['a number', '{"KeyEncoding":2,"TPMVersion":2,"Public":1,"KeyBlob":"AQ=="}'],
+  ])('that is %s is refused', (_, json) => {
+    expect(() => decodeKeyBlob(encodeUtf8(json))).toThrow(
+      expect.objectContaining({ code: 'ERR_TPM_DRIVER_KEY' }),
+    );
+  });
+});

@@ -1,0 +1,169 @@
+import { createHash, createVerify, X509Certificate } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CmcClient, TlsKeyConfig } from '@cmc/api';
+import type { Component, Metadata } from '@cmc/attestationreport';
+import { encodeStruct, metadataSchema } from '@cmc/attestationreport/codec';
+import { signPayload } from '@cmc/attestationreport/sign';
+import { BUILD_TIMEOUT_MS } from '@cmc/testbed';
+import { isMissing, type Swtpm, startSwtpm } from '@cmc/testkit';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import {
+  createProvisioning,
+  type EnrollingDaemon,
+  type Provisioning,
+} from './support/provisioning.ts';
+import { buildPrograms, createSite, type Site } from './support/site.ts';
+
+const isSwtpmMissing = isMissing('swtpm', 'swtpm_setup', 'tpm2_pcrextend');
+beforeAll(buildPrograms, BUILD_TIMEOUT_MS);
+
+const TIMEOUT_MS = 60_000;
+/** tcg-kp-AIKCertificate. */
+const ATTESTATION_KEY = '2.23.133.8.3';
+const NONCE = new Uint8Array(32).fill(7);
+
+/** Values of PCRs that nothing was measured into. */
+const references: readonly Component[] = [0, 7, 10].map((pcr) => ({
+  type: 'firmware',
+  name: 'PCR Summary',
+  hashes: [{ alg: 'SHA-256', content: new Uint8Array(32) }],
+  properties: [
+    { name: 'cmc.ta', value: 'TPM' },
+    { name: 'cmc.index', value: String(pcr) },
+  ],
+}));
+
+/** Metadata of a computer with a TPM; gives its location. */
+async function writeMetadata({ folder, testbed }: Site): Promise<string> {
+  const common = {
+    version: '2026-05-01T00:00:00Z',
+    validity: { notBefore: '2026-05-01T00:00:00Z', notAfter: '2036-12-31T00:00:00Z' },
+  };
+  const items: readonly Metadata[] = [
+    {
+      type: 'Image Description',
+      name: 'server.tpm',
+      ...common,
+      descriptions: [
+        { type: 'Manifest Description', name: 'server.boot.description', manifest: 'server.boot' },
+      ],
+    },
+    {
+      type: 'Manifest',
+      name: 'server.boot',
+      ...common,
+      baseLayers: ['server.boot'],
+      certLevel: 3,
+      sbom: { bomFormat: 'CycloneDX', specVersion: '1.7', components: [...references] },
+    },
+  ];
+  const metadata = join(folder, 'tpm-metadata');
+  mkdirSync(metadata);
+  for (const [index, item] of items.entries()) {
+    const payload = encodeStruct(metadataSchema, item, 'json');
+    const signed = await signPayload(payload, [testbed.metadataSigner], 'json');
+    writeFileSync(join(metadata, `${index}.json`), signed);
+  }
+  return `file://${metadata}`;
+}
+
+interface World {
+  readonly swtpm: Swtpm;
+  readonly provisioning: Provisioning;
+  readonly startDaemon: (settings?: object) => Promise<EnrollingDaemon>;
+}
+
+async function createWorld(): Promise<World> {
+  const site = await createSite();
+  const swtpm = await startSwtpm({ ek: true });
+  onTestFinished(async () => await swtpm[Symbol.asyncDispose]());
+  const provisioning = await createProvisioning(site, {
+    endpoints: { tpmactivateenroll: ['tpm'], tpmcertifyenroll: ['tpm', 'attestation'] },
+  });
+  const vendor = ['issuercert.pem', 'swtpm-localca-rootca-cert.pem'];
+  for (const name of vendor) await provisioning.trustVendor(join(swtpm.folder, 'ca', name));
+  await provisioning.start();
+  const metadata = [await writeMetadata(site)];
+  return {
+    swtpm,
+    provisioning,
+    startDaemon: async (settings = {}) =>
+      await provisioning.startDaemon('server', {
+        drivers: ['tpm'],
+        metadata,
+        endorsementMode: 'est',
+        measurementLogs: false,
+        tpmDevice: `unix://${swtpm.path}`,
+        ...settings,
+      }),
+  };
+}
+
+function tpmKey(alg: TlsKeyConfig['alg']): TlsKeyConfig {
+  return { type: 'tpm', alg, cn: 'server', dnsNames: ['localhost'], ipAddresses: [] };
+}
+
+/** Whether a daemon signs with the key of the certificate that it shows. */
+async function signs(client: CmcClient, keyId: string): Promise<boolean> {
+  const message = new TextEncoder().encode('a message');
+  const content = new Uint8Array(createHash('sha256').update(message).digest());
+  const { signedContent } = await client.tlsSign({ keyId, content, hashAlg: 'SHA-256' });
+  const { certificate } = await client.tlsCert({ keyId });
+  const { publicKey } = new X509Certificate(Buffer.from(certificate[0] ?? new Uint8Array()));
+  return createVerify('sha256').update(message).verify(publicKey, signedContent);
+}
+
+async function verdict(client: CmcClient): Promise<string> {
+  const { report } = await client.attest({ nonce: NONCE });
+  const { result } = await client.verify({ nonce: NONCE, report });
+  return result.summary.status;
+}
+
+describe.skipIf(isSwtpmMissing)('a daemon with a TPM, at a provisioning server', () => {
+  test(
+    'gets certificates for its attestation key and for TLS keys that never leave the TPM',
+    async () => {
+      const { swtpm, provisioning, startDaemon } = await createWorld();
+      const daemon = await startDaemon();
+      const client = await daemon.client();
+      expect(await verdict(client)).toBe('success');
+      const chain = readFileSync(join(daemon.storage, 'tpm_ak_chain.pem'), 'utf8');
+      const certificate = new X509Certificate(chain);
+      expect(certificate.keyUsage).toEqual([ATTESTATION_KEY]);
+      expect(certificate.subjectAltName).toBeUndefined();
+
+      const ids: string[] = [];
+      for (const alg of ['EC256', 'EC384', 'RSA2048'] as const) {
+        ids.push((await client.tlsCreate({ keyConfig: tpmKey(alg) })).keyId);
+      }
+      expect(await signs(client, ids[0] ?? '')).toBe(true);
+      expect(await signs(client, ids[2] ?? '')).toBe(true);
+      expect((await provisioning.certificates()).map(({ method }) => method).sort()).toEqual([
+        'tpm-activate',
+        'tpm-certify',
+        'tpm-certify',
+        'tpm-certify',
+      ]);
+      // Nothing that is kept is a private key.
+      const kept = readdirSync(daemon.storage, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'latin1'));
+      expect(kept.some((text) => text.includes('PRIVATE KEY'))).toBe(false);
+
+      // The next process has the same keys, and asks nobody for certificates.
+      await daemon.program[Symbol.asyncDispose]();
+      const again = await (await startDaemon()).client();
+      expect(await signs(again, ids[0] ?? '')).toBe(true);
+      expect(await verdict(again)).toBe('success');
+      expect(await provisioning.certificates()).toHaveLength(4);
+
+      // Something that no reference value is for.
+      swtpm.tool('tpm2_pcrextend', `7:sha256=${'ab'.repeat(32)}`);
+      expect(await verdict(again)).toBe('fail');
+      const refused = again.tlsCreate({ keyConfig: tpmKey('EC256') });
+      await expect(refused).rejects.toMatchObject({ remoteCode: 'ERR_EST_UNAUTHORIZED' });
+    },
+    TIMEOUT_MS,
+  );
+});
