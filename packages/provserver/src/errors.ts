@@ -6,7 +6,7 @@ import { CmcError } from '@cmc/bytes';
  * - `ERR_PROV_DATABASE`: the database cannot be opened or used, or is of a newer version.
  * - `ERR_PROV_CONFIG`: a setting, or a file that it names, cannot be used.
  * - `ERR_PROV_EXISTS`: what is to be made is there already.
- * - `ERR_PROV_UNKNOWN`: there is no such certificate or token.
+ * - `ERR_PROV_UNKNOWN`: there is no such certificate, token or device.
  */
 export type ProvErrorCode =
   | 'ERR_PROV_DATABASE'
