@@ -13,7 +13,8 @@ export interface RemoteKeyOptions {
 export interface RemoteKey extends Disposable {
   /**
    * What `key` of `node:tls`, `https`, `http2` and grpc-js takes, on the thread that made it. It is
-   * a name, not a secret. Never make a `KeyObject` of it: several of their methods end the process.
+   * a name, not a secret: one PEM block `REMOTE PRIVATE KEY` of 16 bytes that stand for the copy of
+   * the addon, then the SubjectPublicKeyInfo. Never make a `KeyObject` of it: several of their methods end the process.
    */
   readonly pem: string;
   /** Handshakes that use it fail from now on. */

@@ -1,5 +1,5 @@
 import { createHash, verify } from 'node:crypto';
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import { createFakeKeySync } from '@cmc/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CircuitBreaker } from '../src/circuit-breaker.ts';
@@ -44,23 +44,24 @@ describe('a signer thread', () => {
   });
 
   it('that takes too long is given up at the deadline, then not asked for a while', async () => {
-    const { sign } = start({ delayMs: 400 }, { timeoutMs: 100, pauseMs: 500 });
+    const { sign } = start({ delayMs: 60_000 }, { timeoutMs: 200, pauseMs: 60_000 });
     const begin = performance.now();
     expect(() => sign(request)).toThrow(
       expect.objectContaining({ code: 'ERR_REMOTE_KEY_TIMEOUT' }),
     );
     expect(() => sign(request)).toThrow(expect.objectContaining({ code: 'ERR_REMOTE_KEY_OPEN' }));
-    expect(performance.now() - begin).toBeLessThan(400);
+    expect(performance.now() - begin).toBeLessThan(5000);
   });
 
-  it('does not take a late answer for the next one', async () => {
-    const { sign } = start({ delayMs: 300 }, { timeoutMs: 1000, pauseMs: 0 });
+  it('does not take a late answer for the next one', () => {
+    // The second one comes 100 ms too late, while the third is waited for.
+    const { sign } = start({ delayMs: [0, 1600, 400, 0] }, { timeoutMs: 1500, pauseMs: 0 });
     const other = { ...request, digest: createHash('sha256').update('other').digest() };
-    const impatient = start({ delayMs: 300 }, { timeoutMs: 50, pauseMs: 0 });
-    expect(() => impatient.sign(other)).toThrow();
-    await setTimeout(400);
-    // Its thread still works, and what comes is of what was asked.
-    expect(verify('sha256', message, key.publicKey, sign(request))).toBe(true);
+    sign(other);
+    expect(() => sign(other)).toThrow(expect.objectContaining({ code: 'ERR_REMOTE_KEY_TIMEOUT' }));
+    for (let i = 0; i < 2; i++) {
+      expect(verify('sha256', message, key.publicKey, sign(request))).toBe(true);
+    }
   });
 
   it('says why there is no signature', () => {

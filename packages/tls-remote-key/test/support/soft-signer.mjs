@@ -29,11 +29,13 @@ export function softSigner(pem, encodePss) {
   };
 }
 
-/** For `startSignerThread`. */
+/** For `startSignerThread`. Of a list of delays each is for one signature, the last for all others. */
 export function createSigner({ pem, delayMs = 0, failure, answer }) {
   const sign = softSigner(pem);
+  const delays = [delayMs].flat();
   return async (request) => {
-    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    const delay = delays.length > 1 ? delays.shift() : delays[0];
+    await new Promise((resolve) => setTimeout(resolve, delay));
     if (failure !== undefined) throw new Error(failure);
     return answer ?? sign(request);
   };
