@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WaitOptions } from '@cmc/attestationreport';
-import { isTpmResponse, openTpm, type Tpm } from 'tpm2-ts';
+import { isTpmResponse, openTpm, type Tpm, TpmError } from 'tpm2-ts';
 
 /** How a connection to the TPM is made. */
 export type OpenTpm = (options?: WaitOptions) => Promise<Tpm>;
@@ -24,7 +24,15 @@ const UNIX = 'unix://';
 const MAX_ATTEMPTS = 12;
 const MAX_PAUSE_MS = 500;
 /** Others have loaded so much that there is no room. */
-const NO_ROOM = ['OBJECT_MEMORY', 'OBJECT_HANDLES', 'SESSION_MEMORY', 'SESSION_HANDLES', 'MEMORY'];
+const NO_ROOM: readonly string[] = [
+  'OBJECT_MEMORY',
+  'OBJECT_HANDLES',
+  'SESSION_MEMORY',
+  'SESSION_HANDLES',
+  'MEMORY',
+];
+/** `/dev/tpm0` is for one program at a time, and so are sockets of software TPMs. */
+const BUSY: readonly string[] = ['EBUSY', 'EAGAIN'];
 
 /**
  * The TPM behind a device file, or, as `unix:///path`, a software TPM behind a socket. Default:
@@ -68,10 +76,16 @@ async function attempt<T>(open: OpenTpm, work: TpmWork<T>, options: WaitOptions)
       await using tpm = await open(options);
       return await work(tpm, options);
     } catch (error) {
-      const isFull = NO_ROOM.some((name) => isTpmResponse(error, name));
-      if (!isFull || attempts === MAX_ATTEMPTS) throw error;
+      if (!isOccupied(error) || attempts === MAX_ATTEMPTS) throw error;
       const pause = Math.min(2 ** attempts, MAX_PAUSE_MS) * (0.5 + Math.random());
       await sleep(pause, undefined, signal === undefined ? {} : { signal });
     }
   }
+}
+
+/** Whether others are in the way: the same may work in a moment. */
+function isOccupied(error: unknown): boolean {
+  if (NO_ROOM.some((name) => isTpmResponse(error, name))) return true;
+  const cause = error instanceof TpmError ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause && BUSY.includes(String(cause.code));
 }
