@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
 import { test } from 'node:test';
-import { root } from '../../checks/workspace.mjs';
+import { published, root } from '../../checks/workspace.mjs';
 import { parseMarkdown } from '../src/markdown.mjs';
 
 const OVERVIEW = 'docs/guides/README.md';
@@ -61,6 +61,19 @@ function patternOf(line) {
   );
 }
 
+/** A folder with the programs as they are built; npm links only what was there when it installed. */
+function installPrograms(folder) {
+  const bin = join(folder, 'bin');
+  mkdirSync(bin);
+  for (const { folder: place, manifest } of published) {
+    for (const [name, main] of Object.entries(manifest.bin ?? {})) {
+      const script = `#!/bin/sh\nexec '${process.execPath}' '${join(root, place, main)}' "$@"\n`;
+      writeFileSync(join(bin, name), script, { mode: 0o755 });
+    }
+  }
+  return bin;
+}
+
 /** What each step printed. Ends every program that the steps started. */
 async function run(commands, folder) {
   const script = [
@@ -68,11 +81,13 @@ async function run(commands, folder) {
     "trap 'kill $(jobs -p) || true; wait' EXIT",
     ...commands.flatMap(({ text }) => [`echo '${MARK}'`, text]),
   ].join('\n');
+  const work = join(folder, 'work');
+  mkdirSync(work);
   const child = spawn('bash', ['-c', script], {
-    cwd: folder,
+    cwd: work,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, CMC: root, PATH: `${root}node_modules/.bin:${process.env.PATH}` },
+    env: { ...process.env, CMC: root, PATH: `${installPrograms(folder)}:${process.env.PATH}` },
   });
   const timer = setTimeout(() => process.kill(-child.pid, 'SIGKILL'), TIMEOUT_MS);
   let output = '';
