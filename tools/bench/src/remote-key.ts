@@ -3,6 +3,7 @@ import { createHash, createPrivateKey } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout } from 'node:timers/promises';
 import * as tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -103,9 +104,11 @@ async function blocking(daemon: KeyDaemon, client: Client): Promise<readonly Fig
   const server = await serve(key.tls);
   const here = await longestDelays(() => client(server.port));
   server.close();
+  const idle = await longestDelays(() => setTimeout(SLOW_MS));
   return [
     shown(`loop blocked, ${SLOW_MS} ms key, TLS on it, p50`, median(here), 'ms'),
     shown(`loop blocked, TLS in a worker, longest of ${SLOW_HANDSHAKES}`, Math.max(...there), 'ms'),
+    shown(`loop late with nothing to do, longest of ${SLOW_HANDSHAKES}`, Math.max(...idle), 'ms'),
     atMost('loop blocked, TLS in a worker, p50', median(there), 'ms', 10),
   ];
 }
