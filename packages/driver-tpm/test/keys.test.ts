@@ -237,7 +237,7 @@ describe('a stored key', () => {
         expect.objectContaining({ code: 'ERR_TPM_DRIVER_KEY' }),
       );
     }
-    for (const bytes of flipEachByte(text)) {
+    for (const { bytes } of flipEachByte(text)) {
       try {
         decodeKeyBlob(bytes);
       } catch (error) {

@@ -1,13 +1,11 @@
 import { createHash, createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { CmcClient } from '@cmc/api';
-import { connect, createServer, openDaemonKey } from '@cmc/attested-tls';
 import { BUILD_TIMEOUT_MS } from '@cmc/testbed';
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { createProvisioning, type EnrollingDaemon, keyFor } from './support/provisioning.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { createProvisioning, keyFor } from './support/provisioning.ts';
+import { sayHello } from './support/say-hello.ts';
 import { buildPrograms, createSite, type Site } from './support/site.ts';
 
 beforeAll(buildPrograms, BUILD_TIMEOUT_MS);
@@ -29,33 +27,6 @@ function tokenFile(site: Site, name: string, token: string): string {
   const file = join(site.folder, `${name}.token`);
   writeFileSync(file, `${token}\n`, { mode: 0o600 });
   return file;
-}
-
-/** `hello` over a connection whose ends both use keys of their daemons, and attest each other. */
-async function sayHello(
-  ca: string,
-  ends: Readonly<Record<'server' | 'client', { daemon: EnrollingDaemon; keyId: string }>>,
-): Promise<string> {
-  const keyOf = async ({ daemon, keyId }: (typeof ends)['server']) => {
-    const key = await openDaemonKey({ cmc: daemon.address, keyId });
-    onTestFinished(async () => await key.close());
-    return { ...key.tls, cmc: daemon.address, attest: 'mutual', mtls: true, ca } as const;
-  };
-  const listener = createServer(await keyOf(ends.server), (socket) => {
-    socket.on('error', () => {});
-    socket.pipe(socket);
-  });
-  const refused = once(listener, 'attestationError').then(([error]) => Promise.reject(error));
-  refused.catch(() => {});
-  listener.listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  onTestFinished(() => void listener.close());
-  const { port } = listener.address() as AddressInfo;
-  const socket = connect({ host: 'localhost', port, ...(await keyOf(ends.client)) });
-  socket.write('hello');
-  const [answer] = await Promise.race([once(socket, 'data'), refused]);
-  socket.destroy();
-  return String(answer);
 }
 
 describe('provisioning', () => {

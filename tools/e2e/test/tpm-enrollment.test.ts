@@ -11,8 +11,10 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import {
   createProvisioning,
   type EnrollingDaemon,
+  keyFor,
   type Provisioning,
 } from './support/provisioning.ts';
+import { sayHello } from './support/say-hello.ts';
 import { buildPrograms, createSite, type Site } from './support/site.ts';
 
 const isSwtpmMissing = isMissing('swtpm', 'swtpm_setup', 'tpm2_pcrextend');
@@ -79,7 +81,11 @@ async function createWorld(): Promise<World> {
   const swtpm = await startSwtpm({ ek: true });
   onTestFinished(async () => await swtpm[Symbol.asyncDispose]());
   const provisioning = await createProvisioning(site, {
-    endpoints: { tpmactivateenroll: ['tpm'], tpmcertifyenroll: ['tpm', 'attestation'] },
+    endpoints: {
+      attestenroll: ['attestation'],
+      tpmactivateenroll: ['tpm'],
+      tpmcertifyenroll: ['tpm', 'attestation'],
+    },
   });
   const vendor = ['issuercert.pem', 'swtpm-localca-rootca-cert.pem'];
   for (const name of vendor) await provisioning.trustVendor(join(swtpm.folder, 'ca', name));
@@ -163,6 +169,29 @@ describe.skipIf(isSwtpmMissing)('a daemon with a TPM, at a provisioning server',
       expect(await verdict(again)).toBe('fail');
       const refused = again.tlsCreate({ keyConfig: tpmKey('EC256') });
       await expect(refused).rejects.toMatchObject({ remoteCode: 'ERR_EST_UNAUTHORIZED' });
+    },
+    TIMEOUT_MS,
+  );
+
+  test.each(['EC256', 'EC384'] as const)(
+    'serves attested TLS with a key of %s in its TPM, until something unknown is measured',
+    async (alg) => {
+      const { swtpm, provisioning, startDaemon } = await createWorld();
+      const daemon = await startDaemon();
+      const { keyId } = await (await daemon.client()).tlsCreate({ keyConfig: tpmKey(alg) });
+      const peer = await provisioning.startDaemon('client');
+      const own = await (await peer.client()).tlsCreate({
+        keyConfig: keyFor('client', 'localhost'),
+      });
+      const ends = {
+        server: { daemon, keyId },
+        client: { daemon: peer, keyId: own.keyId },
+      };
+      expect(await sayHello(provisioning.rootPem, ends)).toBe('hello');
+      swtpm.tool('tpm2_pcrextend', `7:sha256=${'ab'.repeat(32)}`);
+      await expect(sayHello(provisioning.rootPem, ends)).rejects.toMatchObject({
+        code: expect.stringContaining('ATTESTATION'),
+      });
     },
     TIMEOUT_MS,
   );
