@@ -16,6 +16,8 @@ import { imageDescription, manifest } from './scene.ts';
 export interface FakeEvent {
   readonly name: string;
   readonly data: string;
+  /** What is extended. Default: the digest of the data. */
+  readonly extended?: Uint8Array;
 }
 
 /** Boot of a machine by PCR. */
@@ -29,8 +31,11 @@ export const BOOT: Readonly<Record<number, readonly FakeEvent[]>> = {
   11: [],
 };
 
-export function digestOfEvent({ data }: FakeEvent, bank: HashName = 'SHA-256'): Uint8Array {
-  return digest(bank, new TextEncoder().encode(data));
+export function digestOfEvent(
+  { data, extended }: FakeEvent,
+  bank: HashName = 'SHA-256',
+): Uint8Array {
+  return extended ?? digest(bank, new TextEncoder().encode(data));
 }
 
 export function tpmComponent(
