@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
 // What an SEV-SNP guest offers for reports, without the hardware: a provider of configfs-tsm and
 // /dev/sev-guest, over bytes that a test writes to /sys/kernel/fake_snp. For virtual machines of
 // tests only.
@@ -345,5 +345,5 @@ static void __exit stop(void)
 
 module_init(start);
 module_exit(stop);
-MODULE_LICENSE("GPL");
+MODULE_LICENSE("Dual MIT/GPL");
 MODULE_DESCRIPTION("Reports of an SEV-SNP guest, for tests without the hardware");

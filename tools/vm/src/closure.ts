@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));
 /** Of the packages of the workspace; of others all is taken. */
-const PUBLISHED: readonly string[] = ['package.json', 'dist', 'prebuilds'];
+const PUBLISHED: readonly string[] = ['package.json', 'dist', 'src', 'prebuilds'];
 
 interface Manifest {
   readonly name: string;

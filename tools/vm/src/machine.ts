@@ -32,6 +32,8 @@ export interface MachineOptions {
   readonly tpm?: TpmState;
   /** Lets the guest reach servers of the host at 10.0.2.2. Default: no. */
   readonly reachesHost?: boolean;
+  /** A port of the guest that the host reaches, too: at `Machine.servicePort` of 127.0.0.1. */
+  readonly servicePort?: number;
 }
 
 /** A virtual machine that is up. */
@@ -39,6 +41,8 @@ export interface Machine extends AsyncDisposable {
   readonly agent: Agent;
   /** Time from the start of QEMU until the agent answered, in milliseconds. */
   readonly bootMs: number;
+  /** Where the host reaches `MachineOptions.servicePort`. */
+  readonly servicePort?: number;
   /** What the guest wrote to its console. */
   serial(): Promise<string>;
   /** Ends it, and removes what it needed. */
@@ -71,13 +75,19 @@ async function boot(options: MachineOptions): Promise<Machine | Error> {
     const variables = join(folder, 'variables.fd');
     await copyFile(FIRMWARE_VARIABLES, variables);
     const port = await freePort();
-    const args = qemuArguments(options, { port, serialFile, tpmSocket, variables });
+    const forwards = [`${port}-:${AGENT_PORT}`];
+    const service = options.servicePort === undefined ? {} : { servicePort: await freePort() };
+    if (options.servicePort !== undefined) {
+      forwards.push(`${service.servicePort}-:${options.servicePort}`);
+    }
+    const args = qemuArguments(options, { forwards, serialFile, tpmSocket, variables });
     const started = performance.now();
     const machine = startQemu(args, join(folder, 'qemu.log'));
     children.push(machine);
     await waitUntilUp(machine, serial, join(folder, 'qemu.log'));
     const bootMs = performance.now() - started;
-    return { agent: new Agent(port), bootMs, serial, stop, [Symbol.asyncDispose]: stop };
+    const agent = new Agent(port);
+    return { agent, bootMs, ...service, serial, stop, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
     return error instanceof Error ? error : new Error(String(error));
@@ -115,7 +125,8 @@ async function waitUntilUp(
 }
 
 interface Places {
-  readonly port: number;
+  /** Ports of the host, and of the guest. */
+  readonly forwards: readonly string[];
   readonly serialFile: string;
   readonly tpmSocket: string;
   readonly variables: string;
@@ -123,7 +134,7 @@ interface Places {
 
 function qemuArguments(options: MachineOptions, places: Places): readonly string[] {
   const { tpm, reachesHost = false, commandLine = '' } = options;
-  const forward = `hostfwd=tcp:127.0.0.1:${places.port}-:${AGENT_PORT}`;
+  const forwards = places.forwards.map((each) => `,hostfwd=tcp:127.0.0.1:${each}`).join('');
   const firmware = [
     ...['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${FIRMWARE}`],
     ...['-drive', `if=pflash,format=raw,unit=1,file=${places.variables}`],
@@ -138,7 +149,7 @@ function qemuArguments(options: MachineOptions, places: Places): readonly string
     ...(tpm === undefined ? [] : firmware),
     ...drive('root', options.root),
     ...drive('application', options.application),
-    ...['-netdev', `user,id=net,restrict=${reachesHost ? 'off' : 'on'},${forward}`],
+    ...['-netdev', `user,id=net,restrict=${reachesHost ? 'off' : 'on'}${forwards}`],
     ...['-device', 'virtio-net-pci,netdev=net,romfile=', '-device', 'virtio-rng-pci'],
     ...['-kernel', options.kernel, '-initrd', options.initrd],
     // With a root the initial ram disk is no tmpfs, and IMA measures what runs in it.

@@ -59,7 +59,7 @@ export class Attester {
 }
 
 /** What in a verdict on a TPM was measured or expected, and was not as it should be. */
-export function faultsOf({ result }: Verification): readonly string[] {
+export function faultsOf({ result }: Pick<Verification, 'result'>): readonly string[] {
   const artifacts = result.measurements?.flatMap((each) => each.artifacts ?? []) ?? [];
   return artifacts
     .filter(({ success }) => !success)
