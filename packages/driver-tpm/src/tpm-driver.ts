@@ -64,7 +64,7 @@ export interface TpmDriverOptions {
 
 /** A {@link Measurer} over the PCRs of a TPM and the logs of what was extended into them. */
 export interface TpmDriver extends Measurer {
-  /** Replaces the attestation key by a new one. Snapshots that were taken keep the one before. */
+  /** Gets new certificates for the attestation key. Snapshots that were taken keep the old ones. */
   updateCerts(options?: WaitOptions): Promise<void>;
   /** TLS keys in the same TPM. */
   readonly tlsKeys: TpmTlsKeys;
@@ -144,7 +144,7 @@ class Driver implements TpmDriver {
   }
 
   async updateCerts(options: WaitOptions = {}): Promise<void> {
-    await this.#keys.replace(options);
+    await this.#keys.renew(options);
   }
 
   async #snapshot(options: WaitOptions): Promise<Snapshot> {

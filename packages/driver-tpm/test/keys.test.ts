@@ -1,6 +1,7 @@
 import { constants, createHash, createPublicKey, verify } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseCertificate } from '@cmc/attestationreport/x509';
 import { CmcError, encodeUtf8 } from '@cmc/bytes';
 import { flipEachByte, isMissing, prefixes } from '@cmc/testkit';
 import { verifyCertify, verifyCreation } from 'tpm2-ts/verify';
@@ -62,19 +63,47 @@ describe.skipIf(isSwtpmMissing)('the attestation key', () => {
     expect(other.endorsed()).toBe(2);
   });
 
-  test('is made anew when its certificate has expired', async () => {
+  test('gets another certificate when its own has expired', async () => {
     await using machine = await createMachine();
     await machine.driver().prepare();
     await machine.driver({ now: () => new Date('2199-01-01') }).prepare();
     expect(machine.endorsed()).toBe(2);
   });
 
-  test('is replaced by updateCerts(), and stays when nobody certifies another', async () => {
+  test('gets another certificate in time, while reports go on with the one that is there', async () => {
+    await using machine = await createMachine();
+    let [now, fails] = [new Date(), false];
+    const endorser: AttestationKeyEndorser = {
+      endorse: async ({ signer }) => {
+        if (fails) throw new CmcError('ERR_TEST', 'no answer');
+        return await endorse(machine.ca, signer.publicKey);
+      },
+    };
+    const driver = machine.driver({ endorser, now: () => now });
+    const leafOf = async (): Promise<Uint8Array | undefined> =>
+      (await driver.prepare()).collateral[0]?.certs?.[0];
+    const first = await leafOf();
+    expect(await leafOf()).toEqual(first);
+    const { notBefore, notAfter } = parseCertificate(first ?? new Uint8Array());
+    now = new Date(notBefore.getTime() + 0.9 * (notAfter.getTime() - notBefore.getTime()));
+    fails = true;
+    expect(await leafOf()).toEqual(first);
+    fails = false;
+    // Not at once again: only after a pause.
+    expect(await leafOf()).toEqual(first);
+    now = new Date(now.getTime() + 20 * 60_000);
+    expect(await leafOf()).toEqual(first);
+    await expect.poll(leafOf, { timeout: 5_000 }).not.toEqual(first);
+  });
+
+  test('gets other certificates by updateCerts(), keeps its own when nobody gives any, and stays the same', async () => {
     await using machine = await createMachine();
     const driver = machine.driver();
     const before = await driver.prepare();
+    const { publicArea } = stored(machine);
     await driver.updateCerts();
     const after = await driver.prepare();
+    expect(stored(machine).publicArea).toEqual(publicArea);
     expect(after.collateral[0]?.certs?.[0]).not.toEqual(before.collateral[0]?.certs?.[0]);
     // A snapshot from before can still be quoted.
     await expect(before.measure(new Uint8Array(32))).resolves.toHaveLength(1);

@@ -21,6 +21,9 @@ const isSwtpmMissing = isMissing('swtpm', 'swtpm_setup', 'tpm2_pcrextend');
 beforeAll(buildPrograms, BUILD_TIMEOUT_MS);
 
 const TIMEOUT_MS = 60_000;
+const KILLS = 12;
+/** An enrolment takes less. */
+const MAX_DELAY_MS = 300;
 /** tcg-kp-AIKCertificate. */
 const ATTESTATION_KEY = '2.23.133.8.3';
 const NONCE = new Uint8Array(32).fill(7);
@@ -164,11 +167,43 @@ describe.skipIf(isSwtpmMissing)('a daemon with a TPM, at a provisioning server',
       expect(await verdict(again)).toBe('success');
       expect(await provisioning.certificates()).toHaveLength(4);
 
+      // The server knows the device by its attestation key: that stays.
+      const key = certificate.publicKey.export({ format: 'pem', type: 'spki' });
+      for (let round = 0; round < 2; round++) {
+        expect(await again.updateCerts()).toMatchObject({ success: true });
+        const renewed = readFileSync(join(daemon.storage, 'tpm_ak_chain.pem'), 'utf8');
+        const { publicKey } = new X509Certificate(renewed);
+        expect(publicKey.export({ format: 'pem', type: 'spki' })).toBe(key);
+        expect(await verdict(again)).toBe('success');
+      }
+
       // Something that no reference value is for.
       swtpm.tool('tpm2_pcrextend', `7:sha256=${'ab'.repeat(32)}`);
       expect(await verdict(again)).toBe('fail');
       const refused = again.tlsCreate({ keyConfig: tpmKey('EC256') });
       await expect(refused).rejects.toMatchObject({ remoteCode: 'ERR_EST_UNAUTHORIZED' });
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    `survives that it is killed ${KILLS} times before its first report: one attestation key`,
+    async () => {
+      const { swtpm, provisioning, startDaemon } = await createWorld();
+      for (let kill = 0; kill < KILLS; kill++) {
+        const daemon = await startDaemon();
+        const client = await daemon.client();
+        const report = client.attest({ nonce: NONCE }).catch(() => undefined);
+        await new Promise((go) => setTimeout(go, (kill * MAX_DELAY_MS) / KILLS));
+        await daemon.program.stop('SIGKILL');
+        await report;
+        // As a resource manager does when a program ends; this TPM has none.
+        for (const what of ['-t', '-l', '-s']) swtpm.tool('tpm2_flushcontext', what);
+      }
+      const daemon = await startDaemon();
+      expect(await verdict(await daemon.client())).toBe('success');
+      const certificates = await provisioning.certificates();
+      expect(new Set(certificates.map(({ spkiSha256 }) => spkiSha256)).size).toBe(1);
     },
     TIMEOUT_MS,
   );

@@ -31,12 +31,19 @@ export interface AttestationKeysOptions {
   readonly logger: Logger;
 }
 
+/** Part of the life of a certificate after which another is got. */
+const RENEW_AFTER = 2 / 3;
+/** Time between attempts. */
+const RENEWAL_PAUSE_MS = 15 * 60_000;
+
 /** The attestation key of this computer: the one that is kept, else a new one. */
 export class AttestationKeys {
   readonly #options: AttestationKeysOptions;
   readonly #files: KeyFiles | undefined;
   #current: EndorsedKey | undefined;
   #next: KeyBlob | undefined;
+  /** When a renewal was begun, ms since 1970. */
+  #lastRenewal = 0;
   /** The one enrolment that is under way: whoever comes meanwhile waits for it. */
   #underWay: Promise<EndorsedKey> | undefined;
 
@@ -47,17 +54,32 @@ export class AttestationKeys {
 
   /** A key whose certificate is valid now. */
   async get(options: WaitOptions = {}): Promise<EndorsedKey> {
-    if (this.#current !== undefined && this.#isValid(this.#current.chain)) return this.#current;
+    const current = this.#current;
+    if (current !== undefined && this.#isValid(current.chain)) {
+      this.#renewInTime(current.chain);
+      return current;
+    }
     return await this.#once(async () => (await this.#stored()) ?? (await this.#enroll()), options);
   }
 
-  /** Replaces the key by a new one. As long as that has no certificate, the one before stays. */
-  async replace(options: WaitOptions = {}): Promise<void> {
-    await this.#once(async () => {
-      // What is kept on disk is settled before it is replaced.
-      await this.#files?.read();
-      return await this.#enroll();
-    }, options);
+  /** Gets new certificates for the key. As long as there are none, the ones before stay. */
+  async renew(options: WaitOptions = {}): Promise<void> {
+    await this.#once(async () => await this.#enroll(), options);
+  }
+
+  /**
+   * Begins to renew when most of the certificate's life is over: reports go on with the
+   * one that is there, also while nobody certifies another.
+   */
+  #renewInTime([leaf]: Chain): void {
+    const { now, endorser, logger } = this.#options;
+    if (leaf === undefined || endorser === undefined || now() < renewalOf(leaf)) return;
+    const isPausing = now().getTime() < this.#lastRenewal + RENEWAL_PAUSE_MS;
+    if (this.#underWay !== undefined || isPausing) return;
+    this.#lastRenewal = now().getTime();
+    this.renew().catch((error: unknown) => {
+      logger.error({ error }, 'cannot renew the certificate of the attestation key');
+    });
   }
 
   async #once(work: () => Promise<EndorsedKey>, options: WaitOptions): Promise<EndorsedKey> {
@@ -95,24 +117,32 @@ export class AttestationKeys {
     checkChain(chain, key);
     await this.#files?.publish(chain);
     this.#next = undefined;
-    logger.info({}, 'a new attestation key is in use');
+    logger.info({}, 'the attestation key has new certificates');
     return { key, chain };
   }
 
   /**
-   * The key to be certified. It is kept until it is: the endorser may have given the certificate
-   * already, in exchange for a token that is spent by then.
+   * The key to be certified. A new one is kept until it is: the endorser may have given the
+   * certificate already, in exchange for a token that is spent by then. One that has been in use
+   * stays: servers know the device by it, and refuse another.
    */
   async #nextKey(): Promise<KeyBlob> {
     const { access, algorithm } = this.#options;
+    // Reading also settles what is kept on disk, before it is replaced.
+    const used = (await this.#files?.read())?.key ?? this.#current?.key;
     const begun = this.#next ?? (await this.#files?.readNext());
     const key =
-      begun !== undefined && (await this.#isUsable(begun))
-        ? begun
-        : await createAttestationKey(access, algorithm);
-    if (key !== begun) await this.#files?.writeNext(key);
+      (await this.#firstUsable([begun, used])) ?? (await createAttestationKey(access, algorithm));
+    await this.#files?.writeNext(key);
     this.#next = key;
     return key;
+  }
+
+  async #firstUsable(keys: readonly (KeyBlob | undefined)[]): Promise<KeyBlob | undefined> {
+    for (const key of keys) {
+      if (key !== undefined && (await this.#isUsable(key))) return key;
+    }
+    return undefined;
   }
 
   async #isUsable(key: KeyBlob): Promise<boolean> {
@@ -136,6 +166,12 @@ export class AttestationKeys {
   #isValid([leaf]: Chain): boolean {
     return leaf !== undefined && parseCertificate(leaf).notAfter > this.#options.now();
   }
+}
+
+function renewalOf(leaf: Uint8Array): Date {
+  const { notBefore, notAfter } = parseCertificate(leaf);
+  const life = notAfter.getTime() - notBefore.getTime();
+  return new Date(notBefore.getTime() + life * RENEW_AFTER);
 }
 
 function checkChain([leaf]: Chain, key: KeyBlob): void {
