@@ -19,19 +19,28 @@ export function imaEntryDigest(
 ): Uint8Array {
   const value = new Uint8Array(digestSize(bank));
   if (entry.isViolation) return value.fill(0xff);
-  value.set(digest(paddedSha1 ? 'SHA-1' : bank, templateData(entry, endianness)));
+  value.set(digest(paddedSha1 ? 'SHA-1' : bank, hashedData(entry, endianness)));
   return value;
 }
 
-function templateData(
-  { template, fields }: Pick<ImaEntry, 'template' | 'fields'>,
+function hashedData(
+  entry: Pick<ImaEntry, 'template' | 'fields'>,
   endianness: Endianness,
 ): Uint8Array {
+  const { template, fields } = entry;
   if (template === 'ima') {
     const name = new Uint8Array(LEGACY_NAME_BYTES);
     name.set(fields.get('n') ?? new Uint8Array());
     return concatBytes(fields.get('d') ?? new Uint8Array(), name);
   }
+  return fieldsOf(entry, endianness);
+}
+
+/** Template data of an entry, of any template but the first. */
+export function fieldsOf(
+  { fields }: Pick<ImaEntry, 'fields'>,
+  endianness: Endianness = 'little',
+): Uint8Array {
   const writer = new ByteWriter(endianness);
   for (const content of fields.values()) writer.u32(content.length).bytes(content);
   return writer.finish();

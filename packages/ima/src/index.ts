@@ -11,3 +11,4 @@ export {
   type ImaSignatureResult,
   verifyImaSignature,
 } from './signature.ts';
+export { decodeSignedEntry, encodeSignedEntry, type SignedImaEntry } from './signed-entry.ts';

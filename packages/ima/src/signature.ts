@@ -81,8 +81,16 @@ export function createImaKeyring(publicKeys: readonly Uint8Array[]): ImaKeyring 
   return { keys };
 }
 
+/** Whether an entry has what may be a signature over the digest of its file, not verified. */
+export function hasFileSignature({ fields }: Pick<ImaEntry, 'fields'>): boolean {
+  return parseSignature(fields.get('sig') ?? new Uint8Array(0)) !== undefined;
+}
+
 /** Whether a key of the ring signed the file digest of an entry (signature version 2 or 3). */
-export function verifyImaSignature(entry: ImaEntry, keyring: ImaKeyring): ImaSignatureResult {
+export function verifyImaSignature(
+  entry: Pick<ImaEntry, 'digest' | 'fields'>,
+  keyring: ImaKeyring,
+): ImaSignatureResult {
   const bytes = entry.fields.get('sig') ?? new Uint8Array(0);
   if (bytes.length === 0) return { ok: false, reason: 'unsigned' };
   if (bytes[0] === EVM_PORTABLE_SIGNATURE) return { ok: false, reason: 'metadata' };
