@@ -9,7 +9,7 @@ import { encodeTpmlPcrSelection, encodeTpmtSignature, type HashName } from 'tpm2
 import type { Measurer } from '../../src/contract.ts';
 import { digest } from '../../src/crypto/index.ts';
 import type { Metadata } from '../../src/types/metadata.ts';
-import type { Artifact, Component } from '../../src/types/report.ts';
+import type { Artifact, Component, Evidence } from '../../src/types/report.ts';
 import { imageDescription, manifest } from './scene.ts';
 
 /** An event: its name, and what was measured. */
@@ -124,7 +124,7 @@ export function fakeTpm(options: FakeTpmOptions): Measurer {
         );
         const made = quote(options.nonce ?? nonce, values, bank, options);
         const attest = options.attest?.(made) ?? made;
-        const signature = await sign(attest, key, options.algorithm);
+        const signature = await signQuote(attest, key, options.algorithm);
         return [
           {
             type: 'TPM Evidence',
@@ -133,6 +133,21 @@ export function fakeTpm(options: FakeTpmOptions): Measurer {
           },
         ];
       },
+    }),
+  };
+}
+
+/** Evidence that was made elsewhere, whatever the nonce, or that `evidenceFor` makes of it. */
+export function recordedTpm(
+  certs: readonly Uint8Array[],
+  artifacts: readonly Artifact[],
+  evidenceFor: (nonce: Uint8Array) => Promise<Pick<Evidence, 'evidence' | 'signature'>>,
+): Measurer {
+  return {
+    name: 'tpm',
+    prepare: async () => ({
+      collateral: [{ type: 'TPM Evidence', certs, artifacts }],
+      measure: async (nonce) => [{ type: 'TPM Evidence', ...(await evidenceFor(nonce)) }],
     }),
   };
 }
@@ -185,7 +200,8 @@ function quote(
     .finish();
 }
 
-async function sign(
+/** Signs as a TPM does. */
+export async function signQuote(
   attest: Uint8Array,
   key: FakeKey,
   algorithm: FakeSignatureAlgorithm = 'ES256',
