@@ -57,6 +57,11 @@ export interface TpmDriverOptions {
   readonly eventLogPath?: string;
   /** IMA's binary list. Default: that of the kernel. */
   readonly imaLogPath?: string;
+  /**
+   * Whether events of signed files carry the whole entry of IMA's list, about 500 to 1000 bytes
+   * each, so that verifiers can accept files by their signatures. Default: false.
+   */
+  readonly imaSignatures?: boolean;
   /** Clock. Default: that of the system. */
   readonly now?: () => Date;
   readonly logger?: Logger;
@@ -119,7 +124,9 @@ class Driver implements TpmDriver {
       now,
       logger,
     });
-    this.#ima = new ImaLog(options.imaLogPath ?? IMA_LOG, hashAlg);
+    this.#ima = new ImaLog(options.imaLogPath ?? IMA_LOG, hashAlg, {
+      signatures: options.imaSignatures ?? false,
+    });
     this.tlsKeys = {
       create: async (algorithm, wait) => {
         const { key } = await this.#keys.get(wait);

@@ -1,25 +1,40 @@
 import { basename } from 'node:path/posix';
 import type { Component } from '@cmc/attestationreport';
 import { DecodeError } from '@cmc/bytes';
-import { type ImaEntry, ImaReplay, type ImaState, imaEntryDigest } from '@cmc/ima';
+import {
+  encodeSignedEntry,
+  type ImaEntry,
+  ImaReplay,
+  type ImaState,
+  imaEntryDigest,
+} from '@cmc/ima';
 import { TpmDriverError } from '../errors.ts';
 import { pcrEvent } from './pcr-event.ts';
 import { readLog } from './read-log.ts';
 import type { Bank, LogSnapshot } from './snapshot.ts';
 
 const MAX_BYTES = 256 * 1024 * 1024;
+/** PCR whose events verifiers accept by the signatures of files. */
+const SIGNED_PCR = 10;
+
+export interface ImaLogOptions {
+  /** Whether events carry the entries of signed files. Default: no. */
+  readonly signatures?: boolean;
+}
 
 /** IMA's list, which grows as long as the computer runs: only what is new is read. */
 export class ImaLog {
   readonly #path: string;
   readonly #bank: Bank;
+  readonly #signatures: boolean;
   #events: ReadonlyMap<number, readonly Component[]> = new Map();
   #state: ImaState | undefined;
   #lastRead: Promise<unknown> = Promise.resolve();
 
-  constructor(path: string, bank: Bank) {
+  constructor(path: string, bank: Bank, { signatures = false }: ImaLogOptions = {}) {
     this.#path = path;
     this.#bank = bank;
+    this.#signatures = signatures;
   }
 
   /** No list is as one without entries. @throws {TpmDriverError} ERR_TPM_DRIVER_LOG */
@@ -53,7 +68,8 @@ export class ImaLog {
       ...(before === undefined ? {} : { resume: before }),
       onEntry: (entry) => {
         const ofPcr = added.get(entry.pcr) ?? [];
-        ofPcr.push(componentOf(entry, bank));
+        const event = componentOf(entry, bank);
+        ofPcr.push(this.#signatures ? withSignature(event, entry) : event);
         added.set(entry.pcr, ofPcr);
       },
     });
@@ -79,4 +95,11 @@ function componentOf(entry: ImaEntry, bank: Bank): Component {
     optional: true,
     description: entry.path,
   });
+}
+
+/** With the whole entry where it has the signature of a file: what verifiers need to check that. */
+function withSignature(event: Component, entry: ImaEntry): Component {
+  const value = entry.pcr === SIGNED_PCR ? encodeSignedEntry(entry) : undefined;
+  if (value === undefined) return event;
+  return { ...event, properties: [...(event.properties ?? []), { name: 'cmc.ima', value }] };
 }
