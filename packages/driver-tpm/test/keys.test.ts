@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseCertificate } from '@cmc/attestationreport/x509';
 import { CmcError, encodeUtf8 } from '@cmc/bytes';
 import { flipEachByte, isMissing, prefixes } from '@cmc/testkit';
+import { TPM_HT } from 'tpm2-ts';
 import { verifyCertify, verifyCreation } from 'tpm2-ts/verify';
 import { describe, expect, test } from 'vitest';
 import {
@@ -194,10 +195,14 @@ describe.skipIf(isSwtpmMissing)('the attestation key', () => {
 
 describe.skipIf(isSwtpmMissing)('TLS keys', () => {
   test.each<
-    [TlsKeyAlgorithm, readonly ('ES256' | 'ES384' | 'RS256' | 'RS512' | 'PS256' | 'PS384')[]]
+    [
+      TlsKeyAlgorithm,
+      readonly ('ES256' | 'ES384' | 'ES512' | 'RS256' | 'RS512' | 'PS256' | 'PS384')[],
+    ]
   >([
     ['EC256', ['ES256']],
     ['EC384', ['ES384']],
+    ['EC521', ['ES512']],
     ['RSA2048', ['RS256', 'RS512', 'PS256', 'PS384']],
   ])('of %s are certified by the attestation key, and sign with %s', async (alg, algorithms) => {
     await using machine = await createMachine();
@@ -240,6 +245,17 @@ describe.skipIf(isSwtpmMissing)('TLS keys', () => {
     }
     const other = alg === 'EC256' ? 'ES384' : 'ES256';
     await expect(signer.signDigest(new Uint8Array(48), other)).rejects.toThrow(RangeError);
+  });
+
+  // swtpm 0.7 has no RSA keys of more than 3072 bits.
+  test('that a TPM does not have are refused by it, and leave nothing loaded', async () => {
+    await using machine = await createMachine();
+    await expect(machine.driver().tlsKeys.create('RSA4096')).rejects.toMatchObject({
+      code: 'ERR_TPM_RESPONSE',
+      response: { name: 'VALUE' },
+    });
+    await using tpm = await machine.open();
+    expect(await tpm.capabilities.handles(TPM_HT.TRANSIENT)).toEqual([]);
   });
 });
 
