@@ -66,6 +66,8 @@ export const digestResultSchema: StructSchema<DigestResult> = struct<DigestResul
   ctrDetails: optional(10, ctrDataSchema),
   version: optional(11, text),
   purl: optional(12, text),
+  // An addition to the reference format, by name also in CBOR.
+  imaKeyId: optional('imaKeyId', text),
 });
 
 const versionCheckSchema = struct<VersionCheck>('VersionCheck', {

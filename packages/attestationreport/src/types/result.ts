@@ -100,6 +100,11 @@ export interface DigestResult {
   readonly ctrDetails?: CtrData;
   readonly version?: string;
   readonly purl?: string;
+  /**
+   * Addition to the reference format: no reference value knows the file, it was accepted by a
+   * signature of the key with this id (hex).
+   */
+  readonly imaKeyId?: string;
 }
 
 export interface SignatureResult {

@@ -54,6 +54,13 @@ export interface VerifyOptions extends WaitOptions {
    * forge quotes. Default: no.
    */
   readonly tpmAllowTlsKeys?: boolean;
+  /**
+   * Accepts files that IMA measured and no reference value knows, when one of these keys signed
+   * them: DER, each a certificate (validity and issuer of which do not count) or a
+   * SubjectPublicKeyInfo; RSA of 2048 to 8192 bits, a NIST curve or secp256k1. Such a signature is
+   * good for every version of a file, wherever it lies and whatever it is used for. Default: none.
+   */
+  readonly imaKeys?: readonly Uint8Array[];
   /** How many different signers every metadata item must have. Default: 1. */
   readonly minimumMetadataSigners?: number;
 }

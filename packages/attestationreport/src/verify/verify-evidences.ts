@@ -1,4 +1,5 @@
 import { CmcError } from '@cmc/bytes';
+import type { ImaKeyring } from '@cmc/ima';
 import type { WaitOptions } from '../contract.ts';
 import { ErrorCode } from '../error-codes.ts';
 import type { Manifest } from '../types/metadata.ts';
@@ -31,6 +32,7 @@ export interface VerifyEvidencesOptions extends WaitOptions {
   readonly now: Date;
   readonly tpmClocks?: TpmClockStore;
   readonly tpmAllowTlsKeys?: boolean;
+  readonly imaKeyring?: ImaKeyring;
   readonly snpRoots?: readonly Certificate[];
   readonly snpRevocationLists?: readonly Uint8Array[];
 }

@@ -1,10 +1,12 @@
 import { equalBytes, toHex } from '@cmc/bytes';
+import type { ImaKeyring } from '@cmc/ima';
 import { digest, type HashName, parseHashName } from '../crypto/index.ts';
 import { ErrorCode } from '../error-codes.ts';
 import type { UnverifiedReport, VerifiedReport } from '../types/report.ts';
 import type { AttestationResult, MeasurementResult, Result } from '../types/result.ts';
 import { applyPolicies } from './apply-policies.ts';
 import { collectMetadata } from './collect-metadata.ts';
+import { imaKeyringOf } from './evidence/tpm-ima.ts';
 import { Findings, NOT_REACHED } from './findings.ts';
 import type { MetadataEntry } from './metadata-entry.ts';
 import { requireNonce } from './nonce.ts';
@@ -25,7 +27,8 @@ const MAX_LEVEL_WITHOUT_HARDWARE = 1;
  * context as received, every measurement against the reference values, that no expected evidence is
  * missing, and the policies. Whatever is wrong with the report is in the result, never an exception.
  *
- * @throws {RangeError} nonce of less than 8 or more than 64 bytes, no metadata roots, invalid `now`
+ * @throws {RangeError} nonce of less than 8 or more than 64 bytes, no metadata roots, invalid `now`,
+ *   an element of `imaKeys` that is no key for files
  * @throws the reason of `signal` when that aborts
  */
 export async function verify(report: Uint8Array, options: VerifyOptions): Promise<Verification> {
@@ -36,8 +39,10 @@ export async function verify(report: Uint8Array, options: VerifyOptions): Promis
   const now = options.now ?? new Date();
   if (Number.isNaN(now.getTime())) throw new RangeError('now: expected a time, got an invalid one');
   options.signal?.throwIfAborted();
+  const { imaKeys } = options;
   const appraisal: Appraisal = {
     now,
+    ...(imaKeys === undefined ? {} : { imaKeyring: imaKeyringOf(imaKeys) }),
     findings: new Findings(),
     freshness: NOT_REACHED,
     certLevel: 0,
@@ -50,6 +55,7 @@ export async function verify(report: Uint8Array, options: VerifyOptions): Promis
 /** What is known about one report so far. */
 interface Appraisal {
   readonly now: Date;
+  readonly imaKeyring?: ImaKeyring;
   readonly findings: Findings;
   report?: UnverifiedReport;
   freshness: Result;
@@ -125,6 +131,7 @@ async function appraise(
       ...(options.tpmAllowTlsKeys === undefined
         ? {}
         : { tpmAllowTlsKeys: options.tpmAllowTlsKeys }),
+      ...(appraisal.imaKeyring === undefined ? {} : { imaKeyring: appraisal.imaKeyring }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     },
     findings,

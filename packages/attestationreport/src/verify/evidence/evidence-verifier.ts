@@ -1,3 +1,4 @@
+import type { ImaKeyring } from '@cmc/ima';
 import type { WaitOptions } from '../../contract.ts';
 import type { Manifest } from '../../types/metadata.ts';
 import type { Collateral, Component, Evidence, JsonObject } from '../../types/report.ts';
@@ -38,6 +39,8 @@ export interface EvidenceInput extends WaitOptions {
   /** See the options of `verify`. */
   readonly tpmClocks?: TpmClockStore;
   readonly tpmAllowTlsKeys?: boolean;
+  /** Keys that may sign files. */
+  readonly imaKeyring?: ImaKeyring;
   /** Anchors whose evidence was verified before this one. */
   readonly verifiedAnchors: ReadonlySet<TrustAnchor>;
 }

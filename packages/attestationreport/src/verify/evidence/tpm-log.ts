@@ -3,6 +3,7 @@ import { digest, digestLength, type HashName } from '../../crypto/index.ts';
 import type { Artifact, Component } from '../../types/report.ts';
 import type { DigestResult } from '../../types/result.ts';
 import { hashOf, propertyOf } from './components.ts';
+import type { FileSignatures, FileSigner } from './tpm-ima.ts';
 import type { TpmReferences } from './tpm-references.ts';
 
 /** What a measurement log of one PCR comes to. */
@@ -10,7 +11,7 @@ export interface PcrOutcome {
   readonly index: number;
   /** Value that all events give: what the TPM must have quoted. */
   readonly measured: Uint8Array;
-  /** Value that the events with a reference give. */
+  /** Value that the events with a reference, or of a file that is signed, give. */
   readonly verified: Uint8Array;
   readonly events: readonly DigestResult[];
   /** Why the log cannot be as it is, whatever the reference values are. */
@@ -27,11 +28,12 @@ const DRTM_FIRST = 17;
 const DRTM_LAST = 22;
 const MAX_PROBLEMS = 8;
 
-/** Follows the events of one PCR, and looks each up among the reference values. */
+/** Follows the events of one PCR, and looks each up among the reference values and signatures. */
 export function appraiseEventLog(
   { index, events = [] }: Artifact,
   hash: HashName,
   references: TpmReferences,
+  signatures?: FileSignatures,
 ): PcrOutcome {
   const problems: string[] = [];
   const complain = (problem: string): void => {
@@ -58,13 +60,16 @@ export function appraiseEventLog(
       return;
     }
     measured = digest(hash, concatBytes(measured, value));
+    const isKnown = references.knows(index, value);
     const reference = references.take(index, value);
-    if (reference === undefined) {
+    const signer = isKnown ? undefined : signatures?.signerOf(event, index, value, hash);
+    if (reference === undefined && signer === undefined) {
       results.push(unknownEvent(event, value, index, hash));
       return;
     }
     verified = digest(hash, concatBytes(verified, value));
-    results.push(knownEvent(event, reference, value, index, hash));
+    if (reference !== undefined) results.push(knownEvent(event, reference, value, index, hash));
+    else if (signer !== undefined) results.push(signedEvent(signer, value, index, hash));
   });
   return { index, measured, verified, events: results, problems };
 }
@@ -105,6 +110,26 @@ function knownEvent(
     digest: value,
     hashAlg,
     ...described(reference),
+  };
+}
+
+/** What the prover says besides the entry counts for nothing: its name is not measured. */
+function signedEvent(
+  { path, keyId }: FileSigner,
+  value: Uint8Array,
+  index: number,
+  hashAlg: HashName,
+): DigestResult {
+  return {
+    success: true,
+    launched: true,
+    type: 'Verified',
+    name: path.slice(path.lastIndexOf('/') + 1),
+    index,
+    digest: value,
+    hashAlg,
+    description: path,
+    imaKeyId: keyId,
   };
 }
 

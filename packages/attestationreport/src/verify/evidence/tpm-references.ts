@@ -49,6 +49,11 @@ export class TpmReferences {
     return this.#byPcr.get(index) ?? [];
   }
 
+  /** Whether there is a reference for an event, even if none is left. */
+  knows(index: number, digest: Uint8Array): boolean {
+    return this.#byDigest.has(keyOf(index, digest));
+  }
+
   /** The reference for an event; `undefined` when there is none, or none is left. */
   take(index: number, digest: Uint8Array): Component | undefined {
     const expected = this.#byDigest.get(keyOf(index, digest));

@@ -23,6 +23,7 @@ import { Findings, failed, NOT_REACHED, PASSED } from '../findings.ts';
 import type { EvidenceInput, EvidenceOutcome, EvidenceVerifier } from './evidence-verifier.ts';
 import { attestationCertificateProblem } from './tpm-certificate.ts';
 import { clockProblem, type TpmClock } from './tpm-clock.ts';
+import { FileSignatures } from './tpm-ima.ts';
 import { appraiseEventLog, appraiseSummary, type PcrOutcome } from './tpm-log.ts';
 import { TpmReferences } from './tpm-references.ts';
 
@@ -44,7 +45,7 @@ const ELSEWHERE: ReadonlySet<CheckId> = new Set(['nonce', 'pcr-digest', 'pcr-dig
 
 /**
  * Verifies the evidence of a TPM: a quote by an attestation key under the roots, over the values that
- * the logs give, every event of which must have a reference value.
+ * the logs give, every event of which must have a reference value, or be of a file that is signed.
  */
 export const tpmVerifier: EvidenceVerifier = Object.freeze({
   evidenceType: 'TPM Evidence',
@@ -75,7 +76,9 @@ async function verifyTpm(input: EvidenceInput): Promise<TpmOutcome> {
   const findings = new Findings();
   const references = new TpmReferences(input.references, bank);
   for (const fault of references.faults) findings.fail(ErrorCode.RefValType, fault);
-  const logs = appraiseArtifacts(collateral.artifacts ?? [], quote, bank, references);
+  const { imaKeyring } = input;
+  const signatures = imaKeyring === undefined ? undefined : new FileSignatures(imaKeyring);
+  const logs = appraiseArtifacts(collateral.artifacts ?? [], quote, bank, references, signatures);
   for (const problem of logs.problems) findings.fail(ErrorCode.PcrNotSpecified, problem);
 
   const signature = evidence.signature ?? new Uint8Array();
@@ -126,7 +129,10 @@ async function verifyTpm(input: EvidenceInput): Promise<TpmOutcome> {
     findings.fail(undefined, `PCR ${indices} has reference values and was not reported`);
   }
   // A verdict needs something that was compared: an event with a mandatory or optional reference.
-  if (!artifacts.some(({ success, launched }) => success && launched)) {
+  // Signatures of files say nothing of the machine that runs them.
+  const isCompared = ({ success, launched, imaKeyId }: DigestResult): boolean =>
+    success && launched && imaKeyId === undefined;
+  if (!artifacts.some(isCompared)) {
     findings.fail(ErrorCode.RefValNotPresent, 'no event was compared with a reference value');
   }
 
@@ -208,6 +214,7 @@ function appraiseArtifacts(
   quote: TpmsQuoteAttest,
   bank: HashName,
   references: TpmReferences,
+  signatures: FileSignatures | undefined,
 ): Logs {
   const problems: string[] = [];
   const quoted = new Set(quote.pcrSelect.flatMap(({ pcrs }) => pcrs));
@@ -224,7 +231,9 @@ function appraiseArtifacts(
     } else {
       seen.add(index);
       const isLog = type === EVENT_LOG;
-      const outcome = (isLog ? appraiseEventLog : appraiseSummary)(artifact, bank, references);
+      const outcome = isLog
+        ? appraiseEventLog(artifact, bank, references, signatures)
+        : appraiseSummary(artifact, bank, references);
       outcomes.push({ ...outcome, isLog });
       problems.push(...outcome.problems);
     }

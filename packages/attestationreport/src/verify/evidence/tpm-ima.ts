@@ -1,0 +1,99 @@
+import { DecodeError, equalBytes, toHex } from '@cmc/bytes';
+import {
+  createImaKeyring,
+  decodeSignedEntry,
+  type ImaKeyring,
+  type ImaSignatureResult,
+  imaEntryDigest,
+  type SignedImaEntry,
+  verifyImaSignature,
+} from '@cmc/ima';
+import type { HashName } from '../../crypto/index.ts';
+import type { Component } from '../../types/report.ts';
+import { parseCertificate } from '../../x509/index.ts';
+import { propertyOf } from './components.ts';
+
+/** Where Linux measures files. */
+const IMA_PCR = 10;
+/** Wrong signatures of known keys after which no more are tried: the report is refused anyway. */
+const MAX_WRONG = 16;
+
+/** Who signed a file that was measured. */
+export interface FileSigner {
+  readonly keyId: string;
+  /** As measured. */
+  readonly path: string;
+}
+
+/**
+ * The keys that may sign files, of certificates or SubjectPublicKeyInfo (DER).
+ * @throws {RangeError} something else, or a key that cannot sign files
+ */
+export function imaKeyringOf(keys: readonly Uint8Array[]): ImaKeyring {
+  try {
+    return createImaKeyring(keys.map(publicKeyOf));
+  } catch (cause) {
+    if (!(cause instanceof DecodeError)) throw cause;
+    throw new RangeError(`imaKeys: no certificate, no key for files: ${cause.message}`, { cause });
+  }
+}
+
+function publicKeyOf(der: Uint8Array): Uint8Array {
+  try {
+    return parseCertificate(der).spki;
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    return der;
+  }
+}
+
+/** Looks for the signatures of files in the events of one report. */
+export class FileSignatures {
+  readonly #keyring: ImaKeyring;
+  /** By digest and signature: the path of an entry is not signed, and one file may have many. */
+  readonly #results = new Map<string, ImaSignatureResult>();
+  #wrong = 0;
+
+  constructor(keyring: ImaKeyring) {
+    this.#keyring = keyring;
+  }
+
+  /** Who signed the file that `event` extended `value` for; `undefined` when that is not proven. */
+  signerOf(
+    event: Component,
+    index: number,
+    value: Uint8Array,
+    bank: HashName,
+  ): FileSigner | undefined {
+    const text = index === IMA_PCR ? propertyOf(event, 'cmc.ima') : undefined;
+    const entry = text === undefined ? undefined : readEntry(text);
+    if (entry === undefined) return undefined;
+    // Also what makes sure that the event is of no violation: those extend no digest of their entry.
+    const extended = imaEntryDigest({ ...entry, isViolation: false }, { bank });
+    if (!equalBytes(extended, value)) return undefined;
+    const result = this.#verify(entry);
+    return result?.ok === true ? { keyId: result.keyId, path: entry.path } : undefined;
+  }
+
+  #verify(entry: SignedImaEntry): ImaSignatureResult | undefined {
+    const { type = '', algorithm, value } = entry.digest;
+    const signature = entry.fields.get('sig') ?? new Uint8Array();
+    const key = [type, algorithm, toHex(value), toHex(signature)].join(':');
+    const known = this.#results.get(key);
+    if (known !== undefined) return known;
+    if (this.#wrong >= MAX_WRONG) return undefined;
+    const result = verifyImaSignature(entry, this.#keyring);
+    if (!result.ok && result.reason === 'wrong') this.#wrong += 1;
+    this.#results.set(key, result);
+    return result;
+  }
+}
+
+function readEntry(text: string): SignedImaEntry | undefined {
+  try {
+    return decodeSignedEntry(text);
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
+    throw error;
+  }
+}
