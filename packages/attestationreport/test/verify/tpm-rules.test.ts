@@ -561,7 +561,12 @@ describe.each(entries)('the quote $id', ({ id, file, files, expected, facts }) =
     return result;
   };
 
-  test(`is ${expected.verdict}ed, for the reason of the index or for one that is stricter`, async () => {
+  const reason = expected.rejectReason === undefined ? '' : ` (${expected.rejectReason})`;
+  const verdict =
+    stricter === undefined
+      ? `${expected.verdict}ed as in the index${reason}`
+      : `refused, though good as a quote (${stricter[1]})`;
+  test(`is ${verdict}`, async () => {
     const result = await appraise(expected.nonce);
     if (!isQuote || stricter !== undefined) {
       const [code] = stricter ?? [ErrorCode.ParseEvidence];
