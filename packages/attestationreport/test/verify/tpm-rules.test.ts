@@ -400,7 +400,10 @@ describe('R22 counts and lengths', () => {
   test.each<[string, (attest: Uint8Array) => Uint8Array]>([
     ['a name of 65,535 bytes', (bytes) => withU16(bytes, 6, 0xffff)],
     ['a nonce of 65,535 bytes', (bytes) => withU16(bytes, 8 + nameLength(bytes), 0xffff)],
-    ['a count of over four billion selections', (bytes) => withU16(bytes, selectionAt(bytes), 0xffff)],
+    [
+      'a count of over four billion selections',
+      (bytes) => withU16(bytes, selectionAt(bytes), 0xffff),
+    ],
     ['17 selections', (bytes) => bytes.with(selectionAt(bytes) + 3, 17)],
     ['a selection of 255 bytes', (bytes) => bytes.with(selectionAt(bytes) + 6, 255)],
   ])('R22 refuses a quote that has %s and signs them', async (_, attest) => {
