@@ -1,4 +1,5 @@
 export { Agent, GuestError, type Outcome, type ProgramOptions } from './agent.ts';
+export { freePort } from './free-port.ts';
 export { buildApplication, rootImage } from './images.ts';
 export { buildInitrd } from './initrd.ts';
 export { compileModule, type Kernel, prepareKernel } from './kernel.ts';

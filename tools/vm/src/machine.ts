@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Agent } from './agent.ts';
+import { freePort } from './free-port.ts';
 import { startTpm, type TpmState } from './software-tpm.ts';
 
 const FIRMWARE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
@@ -75,11 +75,13 @@ async function boot(options: MachineOptions): Promise<Machine | Error> {
     const variables = join(folder, 'variables.fd');
     await copyFile(FIRMWARE_VARIABLES, variables);
     const port = await freePort();
-    const forwards = [`${port}-:${AGENT_PORT}`];
     const service = options.servicePort === undefined ? {} : { servicePort: await freePort() };
-    if (options.servicePort !== undefined) {
-      forwards.push(`${service.servicePort}-:${options.servicePort}`);
-    }
+    const forwards = [
+      `${port}-:${AGENT_PORT}`,
+      ...(service.servicePort === undefined
+        ? []
+        : [`${service.servicePort}-:${options.servicePort}`]),
+    ];
     const args = qemuArguments(options, { forwards, serialFile, tpmSocket, variables });
     const started = performance.now();
     const machine = startQemu(args, join(folder, 'qemu.log'));
@@ -162,16 +164,6 @@ function drive(id: string, file: string): readonly string[] {
     ...['-drive', `if=none,id=${id},format=raw,readonly=on,file=${file}`],
     ...['-device', `virtio-blk-pci,drive=${id}`],
   ];
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no free port');
-  return address.port;
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -68,6 +68,13 @@ describe.skipIf(await isMissing())('cmcd in a machine that measures', () => {
     await startDaemon();
   }, PREPARE_MS);
 
+  afterAll(async () => {
+    await machine?.stop();
+    await host?.[Symbol.asyncDispose]();
+    await provisioning?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
   async function boot(commandLine: string): Promise<void> {
     machine = await startMachine({ ...options, commandLine, reachesHost: true });
     console.log(`up after ${Math.round(machine.bootMs)} ms`);
@@ -80,13 +87,6 @@ describe.skipIf(await isMissing())('cmcd in a machine that measures', () => {
     await agent.write('/tmp/cmcd.json', JSON.stringify(settings()), 0o600);
     await guest('startDaemon', { config: '/tmp/cmcd.json' });
   }
-
-  afterAll(async () => {
-    await machine?.stop();
-    await host?.[Symbol.asyncDispose]();
-    await provisioning?.stop();
-    rmSync(folder, { recursive: true, force: true });
-  });
 
   function settings(): object {
     return {
@@ -109,11 +109,10 @@ describe.skipIf(await isMissing())('cmcd in a machine that measures', () => {
     await guest('serve', { port: SERVICE_PORT, keyId, ca: testbed.tls.ca });
   }
 
-  async function createKey(): Promise<{ readonly keyId?: string; readonly code?: string }> {
+  async function createKey(): Promise<{ readonly keyId?: string }> {
     const names = { cn: NAME, dnsNames: [NAME], ipAddresses: [] };
     return (await guest('createKey', { keyConfig: { type: 'tpm', alg: 'EC256', ...names } })) as {
       keyId?: string;
-      code?: string;
     };
   }
 
@@ -237,6 +236,10 @@ describe.skipIf(await isMissing())('cmcd in a machine that measures', () => {
       expect(result === undefined ? [] : faultsOf({ result })).toEqual([
         `Measurement 10 not-in-the-manifest ${NEW_PROGRAM}`,
       ]);
+      expect(await createKey()).toMatchObject({
+        code: 'ERR_EST_UNAUTHORIZED',
+        message: expect.stringContaining('not-in-the-manifest'),
+      });
     },
     TEST_MS,
   );

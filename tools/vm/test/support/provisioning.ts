@@ -1,9 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type RunningProgram, runProgram, startProgram } from '@cmc/testbed';
-import type { TpmState } from '../../src/index.ts';
+import { freePort, type TpmState } from '../../src/index.ts';
 
 const PROVSERVER = fileURLToPath(
   new URL('../../../../packages/provserver/dist/main.js', import.meta.url),
@@ -72,14 +71,4 @@ export async function runTool(main: string, ...args: readonly string[]): Promise
   const { code, stdout, stderr } = await runProgram(main, args);
   if (code !== 0) throw new Error(`${main} ${args[0]}: ${stderr}`);
   return stdout;
-}
-
-async function freePort(): Promise<number> {
-  return await new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
