@@ -27,8 +27,9 @@ describe('cmcd that cannot start', () => {
   test.each<[string, (world: World) => Partial<CmcdConfig>, RegExp]>([
     ['an unknown key', () => ({ metdata: [] }) as object, /ERR_CONFIG_UNKNOWN_KEY: .*"metadata"\?/],
     ['a wrong type', () => ({ drivers: 'sw' }) as object, /ERR_CONFIG_VALUE: .*drivers/],
-    ['a key of another version', () => ({ vmpl: 0 }), /ERR_CMCD_NOT_AVAILABLE: .*vmpl/],
-    ['a driver of another version', () => ({ drivers: ['tpm'] }), /ERR_CMCD_NOT_AVAILABLE: .*sw/],
+    ['a key of another driver', () => ({ vmpl: 0 }), /ERR_CONFIG_VALUE: vmpl: for driver snp/],
+    ['a driver of another version', () => ({ drivers: ['tdx'] }), /ERR_CMCD_NOT_AVAILABLE: .*sw/],
+    ['a TPM that nobody vouches for', () => ({ drivers: ['tpm'] }), /ERR_CONFIG_VALUE: .*est/],
     ['a hash that there is not', () => ({ hashAlg: 'md5' }), /ERR_CONFIG_VALUE: hashAlg/],
     ['a missing root', () => ({ rootCas: ['/nonexistent'] }), /ERR_CONFIG_UNREADABLE: rootCas/],
     [
