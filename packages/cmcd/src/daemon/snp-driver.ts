@@ -35,7 +35,7 @@ async function openEndorser({
         ...cache,
         logger,
         baseUrl: endorsementAddr,
-        allowedHosts: [new URL(endorsementAddr).hostname],
+        allowedHosts: [new URL(endorsementAddr).host],
         tlsRoots: httpsRoots,
       });
     default:
