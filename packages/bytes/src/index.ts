@@ -1,3 +1,4 @@
+export { abortable } from './abortable.ts';
 export { compareBytes, concatBytes, equalBytes } from './bytes.ts';
 export { DecodeCursor } from './decode-cursor.ts';
 export type { DecodeOptions } from './decode-limits.ts';

@@ -9,7 +9,14 @@ import type {
   WaitOptions,
 } from '@cmc/attestationreport';
 import { parseSnpReport, type SnpReport } from '@cmc/attestationreport/snp';
-import { CmcError, concatBytes, equalBytes, type Logger, silentLogger } from '@cmc/bytes';
+import {
+  abortable,
+  CmcError,
+  concatBytes,
+  equalBytes,
+  type Logger,
+  silentLogger,
+} from '@cmc/bytes';
 import { belongs, certificateChain, type Endorser, type SnpChain } from './certificate-chain.ts';
 import { readChainFile, writeChainFile } from './chain-file.ts';
 import { SnpDriverError } from './errors.ts';
@@ -147,21 +154,5 @@ function decode(bytes: Uint8Array): SnpReport {
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new SnpDriverError('ERR_SNP_REPORT', `not a report: ${reason}`, { cause });
-  }
-}
-
-/** One caller that gives up does not end what others wait for. */
-async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await work;
-  signal.throwIfAborted();
-  let abort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }

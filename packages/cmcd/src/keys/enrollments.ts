@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { TlsKeyConfig } from '@cmc/api';
 import type { WaitOptions } from '@cmc/attestationreport';
-import type { Logger } from '@cmc/bytes';
+import { abortable, type Logger } from '@cmc/bytes';
 import { CmcdError } from '../errors.ts';
 import { type Chain, enrollKey } from './enroll-key.ts';
 import type { Enroller, MakeReport } from './enroller.ts';
@@ -199,21 +199,4 @@ function isSame(one: TlsKeyConfig, other: TlsKeyConfig): boolean {
 
 function asText({ type, alg, cn, dnsNames, ipAddresses }: TlsKeyConfig): string {
   return JSON.stringify([type, alg, cn, dnsNames, ipAddresses]);
-}
-
-/** Stops waiting, not the work. */
-async function abortable(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return await work;
-  work.catch(() => {});
-  signal.throwIfAborted();
-  let stop = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = (): void => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import type { WaitOptions } from '@cmc/attestationreport';
 import { parseCertificate } from '@cmc/attestationreport/x509';
-import { equalBytes, type Logger } from '@cmc/bytes';
+import { abortable, equalBytes, type Logger } from '@cmc/bytes';
 import { isTpmResponse } from 'tpm2-ts';
 import { decodeTpmtPublic } from 'tpm2-ts/verify';
 import type { TpmAccess } from '../device/tpm-access.ts';
@@ -83,11 +83,15 @@ export class AttestationKeys {
   }
 
   async #once(work: () => Promise<EndorsedKey>, options: WaitOptions): Promise<EndorsedKey> {
-    this.#underWay ??= work().finally(() => {
-      this.#underWay = undefined;
-    });
-    this.#current = await abortable(this.#underWay, options.signal);
-    return this.#current;
+    this.#underWay ??= work()
+      .then((endorsed) => {
+        this.#current = endorsed;
+        return endorsed;
+      })
+      .finally(() => {
+        this.#underWay = undefined;
+      });
+    return await abortable(this.#underWay, options.signal);
   }
 
   /** What is kept, if it can be used: it fits the settings, and this is its TPM. */
@@ -179,20 +183,4 @@ function checkChain([leaf]: Chain, key: KeyBlob): void {
   if (certificate !== undefined && equalBytes(certificate.spki, publicKeyOf(key))) return;
   const message = 'the first certificate that the endorser gave is not for the attestation key';
   throw new TpmDriverError('ERR_TPM_DRIVER_CERTIFICATE', message);
-}
-
-/** One caller that gives up does not end what others wait for. */
-async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await work;
-  signal.throwIfAborted();
-  let abort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

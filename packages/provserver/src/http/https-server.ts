@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { Logger } from '@cmc/bytes';
+import { abortable, type Logger } from '@cmc/bytes';
 import { addressGroup } from './address-group.ts';
 import { BodyBudget } from './body-budget.ts';
 import { UsageCounter } from './counter.ts';
@@ -106,7 +106,7 @@ export async function startHttpsServer(options: HttpsServerOptions): Promise<Htt
       if (release === undefined) throw new HttpError(503, 'too many requests at once', RETRY);
       // Work that goes on although nobody waits for it counts, too.
       const work = answer(incoming, signal).finally(release);
-      send(incoming, response, await untilAborted(work, signal));
+      send(incoming, response, await abortable(work, signal));
     } catch (error) {
       if (gone.signal.aborted) return;
       send(incoming, response, refusal(error, signal, logger));
@@ -153,17 +153,4 @@ function send(incoming: IncomingMessage, response: ServerResponse, answer: ProvR
   response.end(answer.body, () => {
     if (!isRead) socket?.destroySoon();
   });
-}
-
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let onAbort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
