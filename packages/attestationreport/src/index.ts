@@ -40,6 +40,7 @@ export type {
   ManifestDescription,
   Metadata,
   MetaInfo,
+  OmspRequest,
   OmspResponse,
   Sbom,
   SgxAttributes,

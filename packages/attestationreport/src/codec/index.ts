@@ -45,6 +45,7 @@ export {
   manifestSchema,
   metadataSchema,
   metaInfoSchema,
+  omspRequestSchema,
   omspResponseSchema,
   sbomSchema,
   sgxPolicySchema,

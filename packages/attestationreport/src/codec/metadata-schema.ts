@@ -4,6 +4,7 @@ import type {
   ManifestDescription,
   Metadata,
   MetaInfo,
+  OmspRequest,
   OmspResponse,
   Sbom,
   SgxAttributes,
@@ -210,3 +211,7 @@ export const omspResponseSchema: StructSchema<OmspResponse> = struct<OmspRespons
   'OmspResponse',
   omspResponseFields,
 );
+export const omspRequestSchema: StructSchema<OmspRequest> = struct<OmspRequest>('OmspRequest', {
+  arVersion: field(0, text),
+  requests: field(1, list(text)),
+});

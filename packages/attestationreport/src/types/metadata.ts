@@ -60,6 +60,14 @@ export interface ManifestDescription {
 }
 
 /** Revocation status of manifests, signed by an OMSP server. */
+/** What a server for the revocation of manifests is asked. */
+export interface OmspRequest {
+  /** Version of the format of reports. */
+  readonly arVersion: string;
+  /** Hex digests of signed manifests. */
+  readonly requests: readonly string[];
+}
+
 export interface OmspResponse {
   readonly server?: string;
   /** RFC 3339. */

@@ -3,12 +3,8 @@ import type { Metadata, Serialization, WaitOptions } from '@cmc/attestationrepor
 import {
   decodeStruct,
   encodeStruct,
-  field,
-  list,
   metadataSchema,
-  type StructSchema,
-  struct,
-  text,
+  omspRequestSchema,
 } from '@cmc/attestationreport/codec';
 import { extractPayload } from '@cmc/attestationreport/sign';
 import { CmcError, type Logger } from '@cmc/bytes';
@@ -20,17 +16,6 @@ import { LOCATION_TIMEOUT_MS, MAX_ITEM_BYTES } from './limits.ts';
 const REPORT_VERSION = '3.3.0';
 const MANIFEST = 'Manifest';
 const OMSP_RESPONSE = 'OMSP Response';
-
-interface OmspRequest {
-  readonly arVersion: string;
-  /** Hex digests of signed manifests. */
-  readonly requests: readonly string[];
-}
-
-const omspRequestSchema: StructSchema<OmspRequest> = struct('OmspRequest', {
-  arVersion: field(0, text),
-  requests: field(1, list(text)),
-});
 
 export interface RevocationOptions {
   /** Hash of the digests that name manifests: that of the reports. */

@@ -8,8 +8,8 @@ import {
 } from '@cmc/attestationreport/snp';
 import { encodePem } from '@cmc/attestationreport/x509';
 import { fromHex, type Logger, silentLogger } from '@cmc/bytes';
+import { textResponse } from '../../http/http-error.ts';
 import type { ProvRequest, ProvResponse, RouteHandler } from '../../http/route.ts';
-import { textResponse } from '../responses.ts';
 
 export interface AmdServiceOptions {
   /** Asks AMD, and keeps what does not change. */

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import { type Logger, silentLogger } from '@cmc/bytes';
 import { ProvError } from '../../errors.ts';
+import { textResponse } from '../../http/http-error.ts';
 import type { ProvRequest, ProvResponse, RouteHandler } from '../../http/route.ts';
-import { textResponse } from '../responses.ts';
 import { SNAPSHOT_MS } from './limits.ts';
 import { type MetadataFile, readSnapshot } from './snapshot.ts';
 

@@ -1,19 +1,21 @@
-import type { Metadata, Serialization, Signer, SingleOmspResponse } from '@cmc/attestationreport';
+import type {
+  Metadata,
+  OmspRequest,
+  Serialization,
+  Signer,
+  SingleOmspResponse,
+} from '@cmc/attestationreport';
 import {
   decodeStruct,
   encodeStruct,
-  field,
-  list,
   metadataSchema,
-  type StructSchema,
-  struct,
-  text,
+  omspRequestSchema,
 } from '@cmc/attestationreport/codec';
 import { signPayload } from '@cmc/attestationreport/sign';
 import { DecodeError, type Logger, silentLogger } from '@cmc/bytes';
 import { ProvError } from '../../errors.ts';
+import { textResponse } from '../../http/http-error.ts';
 import type { ProvRequest, ProvResponse, RouteHandler } from '../../http/route.ts';
-import { textResponse } from '../responses.ts';
 import { DEFAULT_VALIDITY_MS, MAX_MANIFESTS, MAX_REQUEST_BYTES } from './limits.ts';
 import { checkManifestHash, readStatus } from './status-folder.ts';
 
@@ -32,16 +34,6 @@ export interface OmspServiceOptions {
 
 /** Version of the format of reports. */
 const REPORT_VERSION = '3.3.0';
-
-interface OmspRequest {
-  readonly arVersion: string;
-  readonly requests: readonly string[];
-}
-
-const omspRequestSchema: StructSchema<OmspRequest> = struct('OmspRequest', {
-  arVersion: field(0, text),
-  requests: field(1, list(text)),
-});
 
 class BadRequest extends Error {}
 
