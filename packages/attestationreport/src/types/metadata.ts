@@ -59,7 +59,6 @@ export interface ManifestDescription {
   readonly ociRules?: JsonObject;
 }
 
-/** Revocation status of manifests, signed by an OMSP server. */
 /** What a server for the revocation of manifests is asked. */
 export interface OmspRequest {
   /** Version of the format of reports. */
@@ -68,6 +67,7 @@ export interface OmspRequest {
   readonly requests: readonly string[];
 }
 
+/** Revocation status of manifests, signed by an OMSP server. */
 export interface OmspResponse {
   readonly server?: string;
   /** RFC 3339. */
