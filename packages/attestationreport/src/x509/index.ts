@@ -17,7 +17,13 @@ export { decodeKnownExtensions, ExtensionOid, readExtensions } from './extension
 export { extractCertificate } from './extract-certificate.ts';
 export type { DistinguishedName, NameAttribute } from './name.ts';
 export { readName } from './name.ts';
-export { encodePem, MAX_PEM_BLOCKS, parsePemCertificates, parsePemPublicKey } from './pem.ts';
+export {
+  encodePem,
+  MAX_PEM_BLOCKS,
+  parsePemBlocks,
+  parsePemCertificates,
+  parsePemPublicKey,
+} from './pem.ts';
 export type { CertificateSignatureAlgorithm } from './signature-algorithm.ts';
 export { readSignatureAlgorithm } from './signature-algorithm.ts';
 export { readTime } from './time.ts';

@@ -15,7 +15,7 @@ const PUBLIC_KEY = 'PUBLIC KEY';
  * @throws {DecodeError} ERR_DECODE_MISSING when there is none
  */
 export function parsePemCertificates(text: string): Certificate[] {
-  return parsePem(text, CERTIFICATE).map(parseCertificate);
+  return parsePemBlocks(text, CERTIFICATE).map(parseCertificate);
 }
 
 /**
@@ -23,7 +23,7 @@ export function parsePemCertificates(text: string): Certificate[] {
  * @throws {DecodeError}
  */
 export function parsePemPublicKey(text: string): Uint8Array {
-  const [spki, ...more] = parsePem(text, PUBLIC_KEY);
+  const [spki, ...more] = parsePemBlocks(text, PUBLIC_KEY);
   if (spki === undefined || more.length > 0) {
     throw pemError('ERR_DECODE_VALUE', `expected one block, got ${more.length + 1}`, 0);
   }
@@ -37,7 +37,12 @@ export function encodePem(der: Uint8Array, label: string): string {
   return `${BEGIN}${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
 }
 
-function parsePem(text: string, label: string): readonly Uint8Array[] {
+/**
+ * The DER structures of PEM text (RFC 7468), in order; at least one. Text around the blocks is
+ * ignored, a block with another label is refused.
+ * @throws {DecodeError} ERR_DECODE_MISSING when there is none
+ */
+export function parsePemBlocks(text: string, label: string): readonly Uint8Array[] {
   const begin = `${BEGIN}${label}-----`;
   const end = `-----END ${label}-----`;
   const blocks: Uint8Array[] = [];

@@ -3,12 +3,23 @@ import { describe, expect, test } from 'vitest';
 import {
   encodePem,
   MAX_PEM_BLOCKS,
+  parsePemBlocks,
   parsePemCertificates,
   parsePemPublicKey,
 } from '../../src/x509/index.ts';
 
 const ca = createFakeCa({ commonName: 'root' });
 const spki = spkiOf(createFakeKeySync());
+
+describe('parsePemBlocks', () => {
+  test('gives what blocks with the label hold, and refuses other blocks', () => {
+    const text = toPem(Uint8Array.of(1), 'X509 CRL') + toPem(Uint8Array.of(2), 'X509 CRL');
+    expect(parsePemBlocks(text, 'X509 CRL')).toEqual([Uint8Array.of(1), Uint8Array.of(2)]);
+    expect(() => parsePemBlocks(text + ca.pem, 'X509 CRL')).toThrow(
+      expect.objectContaining({ code: 'ERR_DECODE_TYPE' }),
+    );
+  });
+});
 
 describe('parsePemCertificates', () => {
   test('reads certificates in order, with text around them and either line end', () => {
