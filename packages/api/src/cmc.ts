@@ -58,9 +58,19 @@ export interface TlsSignRequest {
   readonly content: Uint8Array;
   /** Hash that made the digest: `SHA-256`, `SHA-384` or `SHA-512`. */
   readonly hashAlg: string;
+  /**
+   * The message that `content` is the digest of, at most 1,024 bytes. With it a daemon can sign
+   * faster and in constant time. Other implementations do not know it and sign `content`.
+   */
+  readonly message?: Uint8Array;
+  /**
+   * How an RSA key signs, with a salt as long as the digest. Default: PKCS #1 v1.5. Other
+   * implementations do not know it and sign so all the same: verify what they answer.
+   */
+  readonly scheme?: 'rsa-pss';
 }
 export interface TlsSignResponse {
-  /** ECDSA: DER. RSA: PKCS #1 v1.5. */
+  /** ECDSA: DER. RSA: PKCS #1 v1.5, or PSS when the request says so. */
   readonly signedContent: Uint8Array;
 }
 

@@ -25,5 +25,6 @@ export type { ApiName, CmcClientOptions } from './create-cmc-client.ts';
 export { createCmcClient } from './create-cmc-client.ts';
 export type { ApiErrorCode, ApiErrorOptions } from './errors.ts';
 export { ApiError } from './errors.ts';
+export { MAX_SIGNED_MESSAGE_BYTES } from './limits.ts';
 export { API_VERSION } from './messages.ts';
 export { operations } from './operations.ts';

@@ -46,6 +46,9 @@ export const MAX_SUBJECT_NAMES = 100;
 export const MAX_DIGEST_BYTES = 64;
 export const MAX_SIGNATURE_BYTES = 512;
 
+/** Longest message that a TLS key signs whole, bytes; of a longer one the digest only is sent. */
+export const MAX_SIGNED_MESSAGE_BYTES = 1024;
+
 /** Longest policy script, bytes. */
 export const MAX_POLICY_BYTES: number = 1024 * 1024;
 

@@ -173,10 +173,28 @@ export const tlsCreateResponse: Message<TlsCreateResponse> = message(
   { keyId: uuid },
 );
 
-export const tlsSignRequest: Message<TlsSignRequest> = message(
+/** {@link TlsSignRequest} before its scheme is known to be good. */
+export interface TlsSignRequestWire extends Omit<TlsSignRequest, 'scheme'> {
+  readonly scheme?: string;
+}
+
+export const tlsSignRequest: Message<TlsSignRequest, TlsSignRequestWire> = message(
   'TLSSignRequest',
-  { keyId: field(1, text), content: field(2, bytes), hashAlg: field(3, text) },
-  { keyId: uuid, content: byteLength(1, limits.MAX_DIGEST_BYTES), hashAlg: signatureHash },
+  {
+    keyId: field(1, text),
+    content: field(2, bytes),
+    hashAlg: field(3, text),
+    // Not known to the reference, which ignores them.
+    message: optional(4, bytes),
+    scheme: optional(5, text),
+  },
+  {
+    keyId: uuid,
+    content: byteLength(1, limits.MAX_DIGEST_BYTES),
+    hashAlg: signatureHash,
+    message: { ifSet: byteLength(1, limits.MAX_SIGNED_MESSAGE_BYTES) },
+    scheme: { ifSet: oneOf('rsa-pss') },
+  },
 );
 
 export const tlsSignResponse: Message<TlsSignResponse> = message(

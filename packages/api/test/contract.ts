@@ -91,7 +91,13 @@ export function describeContract(transport: ContractTransport): void {
           dnsNames: ['localhost', '*.example.org'],
           ipAddresses: ['127.0.0.1', '::1'],
         } as const;
-        const sign = { keyId: KEY_ID, content: new Uint8Array(32).fill(9), hashAlg: 'SHA-256' };
+        const sign = {
+          keyId: KEY_ID,
+          content: new Uint8Array(32).fill(9),
+          hashAlg: 'SHA-256',
+          message: new Uint8Array(130).fill(8),
+          scheme: 'rsa-pss',
+        } as const;
 
         expect(await client.attest(attestation)).toEqual({ report: NONCE });
         expect(await client.verify(verification)).toEqual({ result: SAMPLE_RESULT });
@@ -128,9 +134,12 @@ export function describeContract(transport: ContractTransport): void {
         const { client } = await start(cmc, { serialization });
         await client.attest({ nonce: NONCE, cached: [] });
         await client.verify({ nonce: NONCE, report: NONCE, peer: '', peerAddr: '' });
+        const sign = { keyId: KEY_ID, content: NONCE, hashAlg: 'SHA-256' };
+        await client.tlsSign({ ...sign, message: new Uint8Array() });
         expect(cmc.calls.map(({ request }) => request)).toEqual([
           { nonce: NONCE },
           { nonce: NONCE, report: NONCE },
+          sign,
         ]);
         expect(await client.peerCache({ peer: '' })).toEqual({ cache: [] });
       });

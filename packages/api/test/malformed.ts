@@ -45,6 +45,8 @@ export const MALFORMED: readonly (readonly [string, (client: CmcClient) => Promi
   ['TLSSignRequest.keyId', (c) => c.tlsSign({ ...sign, keyId: '../../etc/passwd' })],
   ['TLSSignRequest.hashAlg', (c) => c.tlsSign({ ...sign, hashAlg: 'MD5' })],
   ['TLSSignRequest.content', (c) => c.tlsSign({ ...sign, content: new Uint8Array() })],
+  ['TLSSignRequest.message', (c) => c.tlsSign({ ...sign, message: new Uint8Array(1025) })],
+  ['TLSSignRequest.scheme', (c) => c.tlsSign({ ...sign, scheme: 'rsa' as 'rsa-pss' })],
   ['TLSCertRequest.keyId', (c) => c.tlsCert({ keyId: '' })],
   ['PeerCacheRequest.peer', (c) => c.peerCache({ peer: '../..' })],
 ];

@@ -1,4 +1,4 @@
-import { concatBytes, fromHex, toHex } from '@cmc/bytes';
+import { concatBytes, fromHex, toBase64, toHex } from '@cmc/bytes';
 import { prefixes } from '@cmc/testkit';
 import { encode as encodeCborIndependently } from 'cborg';
 import fc from 'fast-check';
@@ -96,6 +96,21 @@ describe('bytes of the reference', () => {
       ]),
     ],
     [
+      'TLSSignRequest with what the reference does not know',
+      messages.tlsSignRequest.encode(
+        { keyId: 'k', content: NONCE, hashAlg: 'SHA-256', message: NONCE, scheme: 'rsa-pss' },
+        'cbor',
+      ),
+      new Map<number, unknown>([
+        [0, '1.4.0'],
+        [1, 'k'],
+        [2, NONCE],
+        [3, 'SHA-256'],
+        [4, NONCE],
+        [5, 'rsa-pss'],
+      ]),
+    ],
+    [
       'TLSCertResponse',
       messages.tlsCertResponse.encode({ certificate: [NONCE] }, 'cbor'),
       new Map<number, unknown>([
@@ -153,6 +168,13 @@ describe('bytes of the reference', () => {
     };
     expect(text(messages.tlsCreateRequest.encode({ keyConfig }, 'json'))).toBe(
       '{"version":"1.4.0","keyConfig":{"type":"sw","alg":"EC256","cn":"a","dnsNames":["a.b"],"ipAddresses":["::1"]}}',
+    );
+    const sign = { keyId: 'k', content: NONCE, hashAlg: 'SHA-256' };
+    const known = '{"version":"1.4.0","keyId":"k","content":"AQIDBA==","hashAlg":"SHA-256"';
+    expect(text(messages.tlsSignRequest.encode(sign, 'json'))).toBe(`${known}}`);
+    const more = { ...sign, message: NONCE, scheme: 'rsa-pss' } as const;
+    expect(text(messages.tlsSignRequest.encode(more, 'json'))).toBe(
+      `${known},"message":"AQIDBA==","scheme":"rsa-pss"}`,
     );
     expect(text(encodeError(new ApiError('ERR_API_LIMIT', 'no'), 'json'))).toBe(
       '{"msg":"ERR_API_LIMIT: no"}',
@@ -271,6 +293,23 @@ describe('decodeRequest', () => {
   test('R46 refuses a small request that is large, before it decodes it', () => {
     expect(() => decodeRequest(operations.measure, new Uint8Array(1024 * 1024 + 1))).toThrow(
       expect.objectContaining({ code: 'ERR_API_LIMIT' }),
+    );
+  });
+
+  test('takes a request to sign without message and scheme, and with empty ones', () => {
+    const old = { keyId: KEY_ID, content: 'AQ==', hashAlg: 'SHA-256' };
+    const expected = { ...old, content: Uint8Array.of(1) };
+    for (const more of [{}, { message: '', scheme: '' }, { message: null }]) {
+      expect(request(operations.tlsSign, { ...old, ...more })).toEqual(expected);
+    }
+  });
+
+  test('takes a message to sign of 1,024 bytes, and none longer', () => {
+    const sign = { keyId: KEY_ID, content: 'AQ==', hashAlg: 'SHA-256' };
+    const of = (length: number): object => ({ ...sign, message: toBase64(new Uint8Array(length)) });
+    expect(request(operations.tlsSign, of(1024))).toMatchObject({ message: new Uint8Array(1024) });
+    expect(() => request(operations.tlsSign, of(1025))).toThrow(
+      expect.objectContaining({ code: 'ERR_API_REQUEST' }),
     );
   });
 

@@ -29,7 +29,16 @@ export const SAMPLES: ReadonlyMap<Message<unknown, unknown>, unknown> = new Map<
     },
   ],
   [messages.tlsCreateResponse, { keyId: KEY_ID }],
-  [messages.tlsSignRequest, { keyId: KEY_ID, content: new Uint8Array(32), hashAlg: 'SHA-256' }],
+  [
+    messages.tlsSignRequest,
+    {
+      keyId: KEY_ID,
+      content: new Uint8Array(32),
+      hashAlg: 'SHA-256',
+      message: FOUR_BYTES,
+      scheme: 'rsa-pss',
+    },
+  ],
   [messages.tlsSignResponse, { signedContent: FOUR_BYTES }],
   [messages.tlsCertRequest, { keyId: KEY_ID }],
   [messages.tlsCertResponse, { certificate: [FOUR_BYTES, FOUR_BYTES] }],

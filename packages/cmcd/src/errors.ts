@@ -16,7 +16,7 @@ import { CmcError } from '@cmc/bytes';
  * - `ERR_PEER_CACHE_PEER`: a peer id is not the hex SHA-256 of a certificate.
  * - `ERR_PEER_CACHE_DIGEST`: an item does not have the digest it is to be stored under.
  * - `ERR_KEY_UNKNOWN`: there is no TLS key of this id.
- * - `ERR_KEY_DIGEST`: digest and hash do not fit each other or the key.
+ * - `ERR_KEY_DIGEST`: digest, hash, message and scheme do not fit each other or the key.
  * - `ERR_KEY_STORE`: a stored TLS key cannot be used.
  * - `ERR_KEY_LIMIT`: there are too many TLS keys.
  * - `ERR_KEY_BUSY`: too many TLS keys wait for their enrolment; trying again may help.

@@ -84,9 +84,10 @@ describe('our client against a stock gRPC server made from the .proto', () => {
       }),
     ).toEqual({ result: SAMPLE_RESULT });
     expect(await client.tlsCreate({ keyConfig })).toEqual({ keyId: KEY_ID });
-    expect(await client.tlsSign({ keyId: KEY_ID, content: NONCE, hashAlg: 'SHA-256' })).toEqual({
-      signedContent: NONCE,
-    });
+    const more = { message: NONCE, scheme: 'rsa-pss' } as const;
+    expect(
+      await client.tlsSign({ keyId: KEY_ID, content: NONCE, hashAlg: 'SHA-256', ...more }),
+    ).toEqual({ signedContent: NONCE });
     expect(await client.tlsCert({ keyId: KEY_ID })).toEqual({ certificate: [NONCE, NONCE] });
     expect(await client.peerCache({ peer: 'x' })).toEqual({ cache: [] });
     expect(await client.measure({ event: SAMPLE_EVENT })).toEqual({ success: true });
@@ -101,7 +102,14 @@ describe('our client against a stock gRPC server made from the .proto', () => {
         version,
         key_config: { type: 'sw', alg: 'EC256', cn: 'c', dns_names: ['d'], ip_addresses: ['::1'] },
       },
-      TLSSign: { version, key_id: KEY_ID, content: nonce, hash_alg: 'SHA-256' },
+      TLSSign: {
+        version,
+        key_id: KEY_ID,
+        content: nonce,
+        hash_alg: 'SHA-256',
+        message: nonce,
+        scheme: 'rsa-pss',
+      },
       TLSCert: { version, key_id: KEY_ID },
       PeerCache: { version, peer: 'x' },
       Measure: {

@@ -169,9 +169,9 @@ export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
     },
 
     tlsSign: async (request, call = {}) => {
-      const { keyId, content, hashAlg } = operations.tlsSign.request.accept(request);
+      const { keyId, ...toBeSigned } = operations.tlsSign.request.accept(request);
       const keys = keysOf(keyManager);
-      return { signedContent: await keys.sign(keyId, content, hashAlg, waitOf(call)) };
+      return { signedContent: await keys.sign(keyId, toBeSigned, waitOf(call)) };
     },
 
     tlsCert: async (request) => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { TlsKeyConfig } from '@cmc/api';
-import type { SignatureAlgorithm, Signer, WaitOptions } from '@cmc/attestationreport';
+import type { WaitOptions } from '@cmc/attestationreport';
 import { type Logger, silentLogger } from '@cmc/bytes';
 import type { TpmTlsKeys } from '@cmc/driver-tpm';
 import { CmcdError } from '../errors.ts';
@@ -12,11 +12,10 @@ import { type KeyStore, memoryKeyStore, type PendingKey } from './key-store.ts';
 import { LoadedKeys } from './loaded-keys.ts';
 import { Renewals, type RenewalsOptions, type Validity } from './renewals.ts';
 import { createTlsKeys, type TlsKeys } from './tls-key.ts';
+import { signForTls, type ToBeSigned } from './tls-signature.ts';
 
 /** Keys that one key manager holds; more are refused. */
 export const MAX_KEYS = 4096;
-
-const HASH = /^SHA-?(256|384|512)$/i;
 
 export interface KeyManagerOptions {
   /** Gets certificates for keys. */
@@ -57,10 +56,10 @@ export interface KeyManager {
    */
   create(config: TlsKeyConfig, options?: WaitOptions): Promise<string>;
   /**
-   * Signature over a digest: ECDSA in DER, RSA as PKCS #1 v1.5.
+   * Signature: ECDSA in DER, RSA as PKCS #1 v1.5 unless PSS is asked for.
    * @throws {CmcdError} ERR_KEY_UNKNOWN, ERR_KEY_DIGEST, ERR_KEY_STORE
    */
-  sign(id: string, digest: Uint8Array, hashAlg: string, options?: WaitOptions): Promise<Uint8Array>;
+  sign(id: string, request: ToBeSigned, options?: WaitOptions): Promise<Uint8Array>;
   /**
    * Certificates, PEM, one each, leaf first.
    * @throws {CmcdError} ERR_KEY_UNKNOWN, ERR_KEY_STORE, ERR_KEY_EXPIRED
@@ -146,18 +145,9 @@ class StoringKeyManager implements KeyManager {
     return await this.#enrollments.create(config, options);
   }
 
-  async sign(
-    id: string,
-    digest: Uint8Array,
-    hashAlg: string,
-    options: WaitOptions = {},
-  ): Promise<Uint8Array> {
+  async sign(id: string, request: ToBeSigned, options: WaitOptions = {}): Promise<Uint8Array> {
     const { signer } = (await this.#keys.get(id)).key;
-    const algorithm = algorithmFor(signer, digest, hashAlg);
-    const signature = await signer.signDigest(digest, algorithm, options);
-    if (!algorithm.startsWith('ES')) return signature;
-    const { ecdsaToDer } = await import('@cmc/est');
-    return ecdsaToDer(signature);
+    return await signForTls(signer, request, options);
   }
 
   async certificates(id: string): Promise<readonly string[]> {
@@ -216,21 +206,4 @@ class StoringKeyManager implements KeyManager {
     await this.#keys.replaceChain(id, loaded, renewed);
     return renewed.leaf;
   }
-}
-
-function algorithmFor(signer: Signer, digest: Uint8Array, hashAlg: string): SignatureAlgorithm {
-  const bits = HASH.exec(hashAlg)?.[1];
-  if (bits === undefined || digest.length !== Number(bits) / 8) {
-    throw new CmcdError(
-      'ERR_KEY_DIGEST',
-      'expected a digest of SHA-256, SHA-384 or SHA-512 with the length of its hash, ' +
-        `got ${digest.length} bytes`,
-    );
-  }
-  const algorithm = signer.algorithms.find((name) => name === `ES${bits}` || name === `RS${bits}`);
-  if (algorithm !== undefined) return algorithm;
-  throw new CmcdError(
-    'ERR_KEY_DIGEST',
-    `the key signs with ${signer.algorithms.join(', ')}: it cannot sign a digest of SHA-${bits}`,
-  );
 }

@@ -49,8 +49,15 @@ describe.each<[ApiName, string]>([
     const leaf = new X509Certificate(certificate[0] ?? '');
     expect(leaf.verify(new X509Certificate(world.ca.certificate).publicKey)).toBe(true);
     const content = new Uint8Array(createHash('sha256').update('x').digest());
-    const { signedContent } = await client.tlsSign({ keyId, content, hashAlg: 'SHA-256' });
-    expect(verifySignature('sha256', Buffer.from('x'), leaf.publicKey, signedContent)).toBe(true);
+    const message = Buffer.from('x');
+    const sign = { keyId, content, hashAlg: 'SHA-256' };
+    for (const request of [sign, { ...sign, message }]) {
+      const { signedContent } = await client.tlsSign(request);
+      expect(verifySignature('sha256', message, leaf.publicKey, signedContent)).toBe(true);
+    }
+    await expect(client.tlsSign({ ...sign, message: Buffer.from('y') })).rejects.toMatchObject({
+      remoteCode: 'ERR_KEY_DIGEST',
+    });
 
     expect(await client.updateCerts()).toStrictEqual({ success: true });
     expect(await client.updateMetadata()).toStrictEqual({ success: true });

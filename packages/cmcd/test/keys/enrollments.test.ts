@@ -77,7 +77,9 @@ describe('an enrolment', () => {
     expect(readdirSync(join(folder, 'ready'))).toStrictEqual([]);
     const unknown = { code: 'ERR_KEY_UNKNOWN' };
     await expect(manager.certificates(id)).rejects.toMatchObject(unknown);
-    await expect(manager.sign(id, new Uint8Array(32), 'SHA-256')).rejects.toMatchObject(unknown);
+    await expect(
+      manager.sign(id, { content: new Uint8Array(32), hashAlg: 'SHA-256' }),
+    ).rejects.toMatchObject(unknown);
     expect(manager.state()).toMatchObject({ keys: 0, pending: 1 });
     enroller.release();
     expect(await created).toBe(id);

@@ -49,7 +49,7 @@ describe('openKeyManager', () => {
       const manager = await openKeyManager({ enroller });
       const id = await create(manager, { alg });
       expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-      const signature = await manager.sign(id, digestOf(hash), hashAlg);
+      const signature = await manager.sign(id, { content: digestOf(hash), hashAlg });
       const [leaf = ''] = await manager.certificates(id);
       // node:crypto takes DER for ECDSA and PKCS #1 v1.5 for RSA by default.
       expect(verify(hash, MESSAGE, new X509Certificate(leaf).publicKey, signature)).toBe(true);
@@ -98,7 +98,9 @@ describe('openKeyManager', () => {
   ])('refuses to sign for %s a digest of %d bytes', async (hashAlg, length) => {
     const manager = await openKeyManager({ enroller });
     const id = await create(manager);
-    await expect(manager.sign(id, new Uint8Array(length), hashAlg)).rejects.toMatchObject({
+    await expect(
+      manager.sign(id, { content: new Uint8Array(length), hashAlg }),
+    ).rejects.toMatchObject({
       code: 'ERR_KEY_DIGEST',
     });
   });
@@ -106,7 +108,9 @@ describe('openKeyManager', () => {
   test('refuses a digest that does not fit the curve', async () => {
     const manager = await openKeyManager({ enroller });
     const id = await create(manager);
-    await expect(manager.sign(id, digestOf('sha384'), 'SHA-384')).rejects.toMatchObject({
+    await expect(
+      manager.sign(id, { content: digestOf('sha384'), hashAlg: 'SHA-384' }),
+    ).rejects.toMatchObject({
       code: 'ERR_KEY_DIGEST',
     });
   });
@@ -118,9 +122,9 @@ describe('openKeyManager', () => {
         const manager = await openKeyManager({ enroller, ...(storage ? { storage } : {}) });
         const unknown = { code: 'ERR_KEY_UNKNOWN' };
         await expect(manager.certificates(id)).rejects.toMatchObject(unknown);
-        await expect(manager.sign(id, digestOf('sha256'), 'SHA-256')).rejects.toMatchObject(
-          unknown,
-        );
+        await expect(
+          manager.sign(id, { content: digestOf('sha256'), hashAlg: 'SHA-256' }),
+        ).rejects.toMatchObject(unknown);
       }
     },
   );
@@ -184,7 +188,7 @@ describe('keys on disk', () => {
   async function expectUsable({ storage, id }: Stored): Promise<void> {
     const manager = await openKeyManager({ enroller, storage });
     const [leaf = ''] = await manager.certificates(id);
-    const signature = await manager.sign(id, digestOf('sha256'), 'SHA-256');
+    const signature = await manager.sign(id, { content: digestOf('sha256'), hashAlg: 'SHA-256' });
     expect(verify('sha256', MESSAGE, new X509Certificate(leaf).publicKey, signature)).toBe(true);
     expect(manager.state()).toMatchObject({ keys: 1, pending: 0 });
   }
@@ -215,7 +219,9 @@ describe('keys on disk', () => {
     rmSync(cert);
     const manager = await openKeyManager({ enroller, storage });
     await expect(manager.certificates(id)).rejects.toMatchObject({ code: 'ERR_KEY_STORE' });
-    await expect(manager.sign(id, digestOf('sha256'), 'SHA-256')).rejects.toMatchObject({
+    await expect(
+      manager.sign(id, { content: digestOf('sha256'), hashAlg: 'SHA-256' }),
+    ).rejects.toMatchObject({
       code: 'ERR_KEY_STORE',
     });
   });
