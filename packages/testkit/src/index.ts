@@ -42,4 +42,6 @@ export { fuzzDecoder, runFuzz } from './fuzz.ts';
 export { encodePss } from './pss.ts';
 export type { Swtpm } from './swtpm.ts';
 export { isMissing, startSwtpm } from './swtpm.ts';
+export type { TapOptions, TpmTap, TpmTransport } from './tpm-bus.ts';
+export { tapTpm } from './tpm-bus.ts';
 export { vectorsDir } from './vectors.ts';
