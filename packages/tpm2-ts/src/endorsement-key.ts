@@ -2,11 +2,11 @@ import { equalBytes } from '@cmc/bytes';
 import type { Authorization, CommandOptions } from './command/entity.ts';
 import { hierarchyEntity } from './command/hierarchy.ts';
 import type { TpmObject } from './command/objects.ts';
-import type { Session } from './command/session.ts';
+import type { ParameterEncryption, Session } from './command/session.ts';
 import type { Tpm } from './command/tpm.ts';
 import type { Credential } from './crypto/make-credential.ts';
 import { type EkTemplate, ekPolicy } from './ek-templates.ts';
-import { isTpmResponse } from './errors.ts';
+import { isTpmResponse, TpmError } from './errors.ts';
 import { decodeTpmtPublic, type TpmtPublic } from './structures/public-area.ts';
 
 /** The password of the endorsement hierarchy, where it has one. */
@@ -14,14 +14,38 @@ export interface EndorsementOptions extends CommandOptions {
   readonly endorsementPassword?: Uint8Array;
 }
 
+export interface EkSessionOptions extends EndorsementOptions {
+  /**
+   * Encrypts parameters, under a salt for the endorsement key: whoever taps the bus reads nothing of
+   * them. Default: nothing is encrypted.
+   */
+  readonly encryption?: ParameterEncryption;
+}
+
 export interface ActivateOptions extends EndorsementOptions {
   /** Authorisation of the key that the credential is for. */
   readonly keyAuth?: Authorization;
+  /**
+   * Called when the TPM refuses to start a session that encrypts, before the secret crosses the bus
+   * in the clear; it may throw. Default: the refusal is thrown.
+   */
+  readonly onUnencrypted?: (refusal: TpmError) => void;
 }
 
 /** Some TPMs of 2014 to 2016 put a header in front: tag, type, and the length of the certificate. */
 const LEGACY_HEADER = [0x10, 0x01, 0x00];
 const SEQUENCE = 0x30;
+/** What TPM2_StartAuthSession says of a cipher or key that it does not take (Part 3, section 11.1). */
+const NO_ENCRYPTION: readonly string[] = [
+  'ASYMMETRIC',
+  'ATTRIBUTES',
+  'KEY',
+  'KEY_SIZE',
+  'MODE',
+  'SCHEME',
+  'SYMMETRIC',
+  'VALUE',
+];
 
 /**
  * The certificate (DER) of an endorsement key in the NV memory, or `undefined` where there is none.
@@ -72,21 +96,23 @@ export async function openEndorsementKey(
 export async function startEkSession(
   tpm: Tpm,
   ek: TpmObject,
-  options: EndorsementOptions = {},
+  options: EkSessionOptions = {},
 ): Promise<Session> {
-  const { nameAlg, authPolicy } = ek.public;
-  const { policyA, policyB, policyC } = ekPolicy(nameAlg);
-  const isHigh = equalBytes(authPolicy, policyB);
-  if (!isHigh && !equalBytes(authPolicy, policyA)) {
-    throw new TypeError('the endorsement key has no policy of the EK Credential Profile');
-  }
-  const { endorsementPassword: password, ...waiting } = options;
-  const session = await tpm.startSession({ ...waiting, type: 'policy', hash: nameAlg });
+  const { endorsementPassword: password, encryption, ...waiting } = options;
+  const { nameAlg } = ek.public;
+  const isHigh = isHighRange(ek);
+  const session = await tpm.startSession({
+    ...waiting,
+    type: 'policy',
+    hash: nameAlg,
+    ...(encryption === undefined ? {} : { encryption, saltKey: ek }),
+  });
   try {
     await session.policySecret(hierarchyEntity('endorsement'), {
       ...waiting,
       ...(password === undefined ? {} : { password }),
     });
+    const { policyA, policyC } = ekPolicy(nameAlg);
     if (isHigh) await session.policyOr([policyA, policyC], waiting);
     return session;
   } catch (error) {
@@ -95,7 +121,11 @@ export async function startEkSession(
   }
 }
 
-/** Opens a credential that was made for `key` and the endorsement key, whose policy is met for it. */
+/**
+ * Opens a credential that was made for `key` and the endorsement key, whose policy is met for it.
+ * The secret crosses the bus encrypted, under a salt that only the endorsement key can read: that
+ * `ek` is the key of the TPM's certificate is for the caller to know.
+ */
 export async function activateCredential(
   tpm: Tpm,
   key: TpmObject,
@@ -103,8 +133,8 @@ export async function activateCredential(
   credential: Credential,
   options: ActivateOptions = {},
 ): Promise<Uint8Array> {
-  const { keyAuth, ...rest } = options;
-  const session = await startEkSession(tpm, ek, rest);
+  const { keyAuth, onUnencrypted, ...rest } = options;
+  const session = await startEncrypting(tpm, ek, rest, onUnencrypted);
   try {
     return await tpm.activateCredential(key, ek, credential, {
       ...rest,
@@ -114,6 +144,38 @@ export async function activateCredential(
   } finally {
     await session.flush();
   }
+}
+
+async function startEncrypting(
+  tpm: Tpm,
+  ek: TpmObject,
+  options: EndorsementOptions,
+  onUnencrypted: ActivateOptions['onUnencrypted'],
+): Promise<Session> {
+  try {
+    return await startEkSession(tpm, ek, { ...options, encryption: cipherOf(ek) });
+  } catch (error) {
+    if (!isNoEncryption(error) || onUnencrypted === undefined) throw error;
+    onUnencrypted(error);
+    return await startEkSession(tpm, ek, options);
+  }
+}
+
+function isNoEncryption(error: unknown): error is TpmError {
+  return error instanceof TpmError && NO_ENCRYPTION.includes(error.response?.name ?? '');
+}
+
+/** The cipher of the key itself: a TPM that has the key has it. */
+function cipherOf({ public: area }: TpmObject): ParameterEncryption {
+  const is256 = area.type !== 'KEYEDHASH' && area.symmetric?.keyBits === 256;
+  return is256 ? 'AES-256-CFB' : 'AES-128-CFB';
+}
+
+function isHighRange({ public: { nameAlg, authPolicy } }: TpmObject): boolean {
+  const { policyA, policyB } = ekPolicy(nameAlg);
+  if (equalBytes(authPolicy, policyB)) return true;
+  if (equalBytes(authPolicy, policyA)) return false;
+  throw new TypeError('the endorsement key has no policy of the EK Credential Profile');
 }
 
 async function openIfThere(

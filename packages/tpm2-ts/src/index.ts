@@ -25,7 +25,7 @@ export { Session } from './command/session.ts';
 export type { SessionOptions } from './command/start-session.ts';
 export type { Attestation, AttestOptions, SignOptions } from './command/tpm.ts';
 export { Tpm } from './command/tpm.ts';
-export type { ActivateOptions, EndorsementOptions } from './endorsement-key.ts';
+export type { ActivateOptions, EkSessionOptions, EndorsementOptions } from './endorsement-key.ts';
 export {
   activateCredential,
   openEndorsementKey,

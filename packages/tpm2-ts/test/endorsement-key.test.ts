@@ -9,10 +9,7 @@ import {
   keyTemplate,
   openEndorsementKey,
   readEkCertificate,
-  storageKeyTemplate,
   TPM_HT,
-  type Tpm,
-  type TpmObject,
 } from '../src/index.ts';
 import {
   decodeTpmtPublic,
@@ -25,20 +22,9 @@ import {
   publicAreaToSpki,
   verifyQuote,
 } from '../src/verify/index.ts';
+import { loadAk } from './support/attestation-key.ts';
 import { isSwtpmMissing, isTpmToolsMissing, type Swtpm, startSwtpm } from './support/swtpm.ts';
 import { pcrsOf } from './support/vectors.ts';
-
-const AK = keyTemplate({
-  key: 'P-256',
-  restricted: true,
-  scheme: { scheme: 'ECDSA', hash: 'SHA-256' },
-});
-
-/** Loads an attestation key; its parent is flushed. */
-async function loadAk(tpm: Tpm): Promise<TpmObject> {
-  await using srk = await tpm.createPrimary('owner', { template: storageKeyTemplate() });
-  return await tpm.load(srk, await tpm.create(srk, { template: AK }));
-}
 
 describe.skipIf(isSwtpmMissing)('endorsement keys of a manufactured TPM', () => {
   test('certificates are in the NV memory and name the key of the template', async () => {
