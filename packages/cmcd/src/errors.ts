@@ -13,6 +13,7 @@ import { CmcError } from '@cmc/bytes';
  * - `ERR_METADATA_FORMAT`: what a location holds is not what was expected there.
  * - `ERR_METADATA_LIMIT`: metadata is larger or of more parts than a limit allows.
  * - `ERR_METADATA_VERSIONS`: the record of metadata versions seen cannot be read.
+ * - `ERR_CMCD_TPM_CLOCKS`: the record of the clocks of TPMs cannot be read.
  * - `ERR_PEER_CACHE_PEER`: a peer id is not the hex SHA-256 of a certificate.
  * - `ERR_PEER_CACHE_DIGEST`: an item does not have the digest it is to be stored under.
  * - `ERR_KEY_UNKNOWN`: there is no TLS key of this id.
@@ -38,6 +39,7 @@ export type CmcdErrorCode =
   | 'ERR_METADATA_FORMAT'
   | 'ERR_METADATA_LIMIT'
   | 'ERR_METADATA_VERSIONS'
+  | 'ERR_CMCD_TPM_CLOCKS'
   | 'ERR_PEER_CACHE_PEER'
   | 'ERR_PEER_CACHE_DIGEST'
   | 'ERR_KEY_UNKNOWN'

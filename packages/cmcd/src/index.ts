@@ -1,9 +1,12 @@
 export type { CmcKeysOptions, CmcMeasurer, CmcOptions, LocalCmc } from './cmc/create-cmc.ts';
 export { createCmc } from './cmc/create-cmc.ts';
+export type { CmcDemands } from './cmc/demands.ts';
 export type { OwnMetadata } from './cmc/metadata-set.ts';
 export type { MetadataVersionsOptions } from './cmc/metadata-versions.ts';
 export { openMetadataVersions } from './cmc/metadata-versions.ts';
 export type { FetchRevocation } from './cmc/revocation-cache.ts';
+export type { TpmClocksOptions } from './cmc/tpm-clocks.ts';
+export { openTpmClocks } from './cmc/tpm-clocks.ts';
 export type { CmcdErrorCode } from './errors.ts';
 export { CmcdError } from './errors.ts';
 export type {

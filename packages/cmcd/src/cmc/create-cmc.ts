@@ -1,21 +1,15 @@
 import { type AttestationRequest, type CallOptions, type Cmc, operations } from '@cmc/api';
-import type {
-  Measurer,
-  MetadataVersionStore,
-  VerifyOptions,
-  WaitOptions,
-} from '@cmc/attestationreport';
+import type { Measurer, WaitOptions } from '@cmc/attestationreport';
 import { generate, verify } from '@cmc/attestationreport';
-import { createPolicyEngine, type PolicyEngine } from '@cmc/attestationreport/policy';
-import type { Certificate } from '@cmc/attestationreport/x509';
+import { createPolicyEngine } from '@cmc/attestationreport/policy';
 import { encodeUtf8, type Logger, silentLogger } from '@cmc/bytes';
 import type { ContainerLog } from '@cmc/driver-sw';
 import { CmcdError } from '../errors.ts';
 import type { KeyManager, KeyManagerOptions, KeyManagerState } from '../keys/key-manager.ts';
 import type { MetadataSource } from '../metadata/source.ts';
 import { openPeerCache, type PeerCache } from '../peer-cache/peer-cache.ts';
+import { type CmcDemands, openDemands } from './demands.ts';
 import { loadMetadataSet, type OwnMetadata } from './metadata-set.ts';
-import { openMetadataVersions } from './metadata-versions.ts';
 import { createRevocationCache, type FetchRevocation } from './revocation-cache.ts';
 
 /** A source of measurements, and how to give it new certificates where it has some. */
@@ -30,9 +24,7 @@ export type CmcKeysOptions = Pick<
 >;
 
 /** What a CMC is made of. */
-export interface CmcOptions {
-  /** Whose signed metadata is trusted; at least one. */
-  readonly metadataRoots: readonly Certificate[];
+export interface CmcOptions extends CmcDemands {
   /** What to measure with. Default: nothing, it only verifies. */
   readonly measurers?: readonly CmcMeasurer[];
   /** Our own signed metadata, or where it comes from. Default: none. */
@@ -47,26 +39,10 @@ export interface CmcOptions {
   readonly keys?: CmcKeysOptions;
   /** Where Measure records events. Default: nowhere; it is refused. */
   readonly containerLog?: ContainerLog;
-  /** What runs policies. Default: the one of attestationreport. `false`: reports that come with a policy fail. */
-  readonly policyEngine?: PolicyEngine | false;
-  /** Whether a policy may replace a verdict. Default false. */
-  readonly policyOverwrite?: boolean;
-  /** Whether manifests are checked for revocation. Default false. */
-  readonly checkOmsp?: boolean;
   /** Gets statements about the revocation of our own manifests, which are sent with them. Default: none. */
   readonly fetchRevocation?: FetchRevocation;
   /** Age at which these statements are fetched anew, ms. Default: one hour. */
   readonly revocationMaxAgeMs?: number;
-  /** Remembers the versions of accepted metadata. Default: in memory. `false`: older metadata passes. */
-  readonly metadataVersions?: MetadataVersionStore | false;
-  /** Whether manifests that name no server for their revocation are refused, too. Default false. */
-  readonly requireOmsp?: boolean;
-  /** Whether reports have to be signed as a whole. Default false; a signature that is there has to be right. */
-  readonly requireReportSignature?: boolean;
-  /** Whose certificates may sign whole reports. Default: those of {@link metadataRoots}. */
-  readonly reportRoots?: readonly Certificate[];
-  /** Signers that each metadata item of a peer needs. Default 1. */
-  readonly minimumMetadataSigners?: number;
   /** Clock. Default: that of the system. */
   readonly now?: () => Date;
   readonly logger?: Logger;
@@ -99,7 +75,7 @@ export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
   const own = await loadMetadataSet({ source, signal, now, logger });
   const peerCache = options.peerCache ?? (await openPeerCache({ logger }));
   const engine = options.policyEngine === undefined ? createPolicyEngine({ logger }) : undefined;
-  const demands = await verifyDemands(options, engine);
+  const demands = await openDemands(options, engine);
 
   const revocation = createRevocationCache({
     fetch: options.fetchRevocation ?? (async () => []),
@@ -146,7 +122,7 @@ export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
     verify: async (request, call = {}) => {
       const { nonce, report, peer, peerAddr, policies } = operations.verify.request.accept(request);
       const verification = await verify(report, {
-        ...demands,
+        ...demands.current(),
         ...waitOf(call),
         nonce,
         now: now(),
@@ -200,6 +176,7 @@ export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
     },
 
     updateMetadata: async () => {
+      await demands.update();
       await own.update();
       revocation.follow(own.current().items);
       return { success: true };
@@ -218,28 +195,6 @@ export async function createCmc(options: CmcOptions): Promise<LocalCmc> {
 async function openKeys(options: KeyManagerOptions): Promise<KeyManager> {
   const { createKeyManager } = await import('../keys/key-manager.ts');
   return await createKeyManager(options);
-}
-
-/** What every report has to meet, whoever sends it. */
-async function verifyDemands(
-  options: CmcOptions,
-  defaultEngine: PolicyEngine | undefined,
-): Promise<Omit<VerifyOptions, 'nonce'>> {
-  const policyEngine = options.policyEngine ?? defaultEngine;
-  const versions = options.metadataVersions ?? (await openMetadataVersions());
-  const { metadataRoots, policyOverwrite, checkOmsp, minimumMetadataSigners, reportRoots } =
-    options;
-  return {
-    metadataRoots,
-    policyOverwrite: policyOverwrite ?? false,
-    checkOmsp: checkOmsp ?? false,
-    requireOmsp: options.requireOmsp ?? false,
-    requireReportSignature: options.requireReportSignature ?? false,
-    ...(reportRoots && { reportRoots }),
-    ...(policyEngine && { policyEngine }),
-    ...(versions && { metadataVersions: versions }),
-    ...(minimumMetadataSigners === undefined ? {} : { minimumMetadataSigners }),
-  };
 }
 
 function keysOf(keyManager: KeyManager | undefined): KeyManager {

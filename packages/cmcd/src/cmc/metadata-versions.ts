@@ -1,10 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import type { MetadataVersionStore } from '@cmc/attestationreport';
 import type { Logger } from '@cmc/bytes';
 import { silentLogger } from '@cmc/bytes';
-import { writeFileAtomic } from '@cmc/host/files';
 import * as v from 'valibot';
-import { CmcdError } from '../errors.ts';
+import { recordFile } from './record-file.ts';
 
 /** Metadata items whose versions are remembered: only those with a trusted signature count. */
 export const MAX_REMEMBERED_VERSIONS = 65_536;
@@ -32,46 +30,31 @@ export async function openMetadataVersions(
   options: MetadataVersionsOptions = {},
 ): Promise<MetadataVersionStore> {
   const { file, logger = silentLogger } = options;
-  const versions = file === undefined ? new Map<string, string>() : await readVersions(file);
-  let written: Promise<void> = Promise.resolve();
-
-  const write = async (path: string): Promise<void> => {
-    const rows = [...versions].map(([key, version]) => [...JSON.parse(key), version]);
-    await writeFileAtomic(path, `${JSON.stringify(rows)}\n`).catch((error: unknown) => {
-      logger.error({ error }, 'cannot write the versions of metadata');
-    });
-  };
+  const record = recordFile({
+    path: file,
+    schema: fileSchema,
+    what: 'versions of metadata',
+    code: 'ERR_METADATA_VERSIONS',
+    removed: 'to accept old metadata again',
+    logger,
+  });
+  const rows = await record.read();
+  const versions = new Map(rows.map((row) => [keyOf(row[0], row[1]), row]));
 
   return {
-    lastSeen: (type, name) => versions.get(keyOf(type, name)),
+    lastSeen: (type, name) => versions.get(keyOf(type, name))?.[2],
     remember: async (type, name, version) => {
       const key = keyOf(type, name);
-      const last = versions.get(key);
+      const last = versions.get(key)?.[2];
       if (last !== undefined && !isNewer(version, last)) return;
       if (last === undefined && versions.size >= MAX_REMEMBERED_VERSIONS) {
         logger.error({ type, name }, 'too many metadata items to remember their versions');
         return;
       }
-      versions.set(key, version);
-      if (file === undefined) return;
-      written = written.then(() => write(file));
-      await written;
+      versions.set(key, [type, name, version]);
+      await record.write(() => [...versions.values()]);
     },
   };
-}
-
-async function readVersions(file: string): Promise<Map<string, string>> {
-  try {
-    const rows = v.parse(fileSchema, JSON.parse(await readFile(file, 'utf8')));
-    return new Map(rows.map(([type, name, version]) => [keyOf(type, name), version]));
-  } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return new Map();
-    throw new CmcdError(
-      'ERR_METADATA_VERSIONS',
-      `${file} does not hold versions of metadata: restore it, or remove it to accept old metadata again`,
-      { cause },
-    );
-  }
 }
 
 function keyOf(type: string, name: string): string {

@@ -46,6 +46,9 @@ export function checkConfig(config: CmcdConfig): void {
   if (requireOmsp === true && useOmsp === false) {
     throw conflict('requireOmsp: it checks revocation, which useOmsp turns off');
   }
+  if (config.imaSignatures === true && config.measurementLogs === false) {
+    throw conflict('imaSignatures: they are in event logs, which measurementLogs turns off');
+  }
   checkDrivers(config);
   checkEndorsement(config);
   checkLocalEnrollment(config);

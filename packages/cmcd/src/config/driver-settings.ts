@@ -9,23 +9,30 @@ export type DriverSettingName =
   | 'tpmKeyAlg'
   | 'excludePcrs'
   | 'measurementLogs'
+  | 'imaSignatures'
   | 'vmpl'
   | 'vendorCache'
   | 'endorsementMode'
   | 'endorsementAddr';
 
-/** Which drivers read it. */
-export const DRIVER_SETTINGS: Readonly<Record<DriverSettingName, readonly DriverName[]>> =
-  Object.freeze({
-    tpmDevice: ['tpm'],
-    tpmKeyAlg: ['tpm'],
-    excludePcrs: ['tpm'],
-    measurementLogs: ['tpm', 'tdx'],
-    vmpl: ['snp'],
-    vendorCache: ['snp', 'tdx', 'sgx'],
-    endorsementMode: ['tpm', 'snp', 'tdx', 'sgx'],
-    endorsementAddr: ['tpm', 'snp', 'tdx', 'sgx'],
-  });
+export interface DriverSetting {
+  /** Which drivers read it. */
+  readonly drivers: readonly DriverName[];
+  /** What it is by default, where saying that without these drivers is no mistake. */
+  readonly byDefault?: boolean | readonly [];
+}
+
+export const DRIVER_SETTINGS: Readonly<Record<DriverSettingName, DriverSetting>> = Object.freeze({
+  tpmDevice: { drivers: ['tpm'] },
+  tpmKeyAlg: { drivers: ['tpm'] },
+  excludePcrs: { drivers: ['tpm'], byDefault: [] },
+  measurementLogs: { drivers: ['tpm', 'tdx'], byDefault: true },
+  imaSignatures: { drivers: ['tpm'], byDefault: false },
+  vmpl: { drivers: ['snp'] },
+  vendorCache: { drivers: ['snp', 'tdx', 'sgx'] },
+  endorsementMode: { drivers: ['tpm', 'snp', 'tdx', 'sgx'] },
+  endorsementAddr: { drivers: ['tpm', 'snp', 'tdx', 'sgx'] },
+});
 
 /** A setting that no driver of a config reads. */
 export interface UnreadSetting {
@@ -38,17 +45,16 @@ export interface UnreadSetting {
 /** What `config` says to drivers that it does not use, or that there are not. */
 export function unreadDriverSettings(config: CmcdConfig): readonly UnreadSetting[] {
   const { drivers: used = [] } = config;
-  return Object.entries(DRIVER_SETTINGS).flatMap(([name, drivers]) => {
+  return Object.entries(DRIVER_SETTINGS).flatMap(([name, { drivers, byDefault }]) => {
     const setting = name as DriverSettingName;
     const readers = drivers.filter((driver) => AVAILABLE_DRIVERS.has(driver));
-    if (!saysSomething(config[setting]) || readers.some((driver) => used.includes(driver))) {
-      return [];
-    }
+    const saysNothing = isSame(config[setting], undefined) || isSame(config[setting], byDefault);
+    if (saysNothing || readers.some((driver) => used.includes(driver))) return [];
     return [{ setting, drivers, available: readers.length > 0 }];
   });
 }
 
-/** Event logs are always in reports, and without excluded PCRs all are: that may be said. */
-function saysSomething(value: CmcdConfig[DriverSettingName]): boolean {
-  return value !== undefined && value !== true && !(Array.isArray(value) && value.length === 0);
+/** Lists are the same when both are empty: no default has anything in it. */
+function isSame(value: CmcdConfig[DriverSettingName], other: DriverSetting['byDefault']): boolean {
+  return Array.isArray(value) && Array.isArray(other) ? value.length === 0 : value === other;
 }

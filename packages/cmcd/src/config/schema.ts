@@ -40,6 +40,10 @@ export interface CmcdConfig {
   readonly reportRoots?: readonly string[];
   readonly minimumMetadataSigners?: number;
   readonly allowOlderMetadata?: boolean;
+  readonly allowOlderTpmClock?: boolean;
+  readonly tpmAllowTlsKeys?: boolean;
+  readonly imaKeys?: readonly string[];
+  readonly snpCrls?: readonly string[];
   readonly enrollmentMode?: 'local' | 'est' | 'acme';
   readonly enrollmentCaKey?: string;
   readonly enrollmentCaChain?: readonly string[];
@@ -58,6 +62,7 @@ export interface CmcdConfig {
   readonly endorsementAddr?: string;
   readonly excludePcrs?: readonly number[];
   readonly measurementLogs?: boolean;
+  readonly imaSignatures?: boolean;
   readonly vmpl?: number;
   readonly vendorCache?: string;
   readonly tpmKeyAlg?: 'EC256' | 'RSA2048';
@@ -145,6 +150,22 @@ export const cmcdConfigSchema: v.StrictObjectSchema<
     v.boolean(),
     'Whether metadata older than what was accepted before passes. Default false',
   ),
+  allowOlderTpmClock: setting(
+    v.boolean(),
+    'Whether reports pass of a TPM whose clock or counters are before those accepted last. Default false',
+  ),
+  tpmAllowTlsKeys: setting(
+    v.boolean(),
+    'Whether reports of TPMs pass whose attestation key has a certificate for TLS. WHO HAS SUCH A CERTIFICATE FOR A KEY IN SOFTWARE CAN FORGE THEM. Default false',
+  ),
+  imaKeys: setting<readonly string[]>(
+    v.pipe(texts, v.nonEmpty('expected at least one file')),
+    'Files (PEM or DER) with certificates or public keys: files that a peer measured and they signed need no reference value, in any version. Default: none',
+  ),
+  snpCrls: setting<readonly string[]>(
+    v.pipe(texts, v.nonEmpty('expected at least one file')),
+    'Files (PEM or DER) with revocation lists of AMD: the root of every SNP report needs one that is in date. Default: revocation is not checked',
+  ),
   enrollmentMode: setting(
     v.picklist(['local', 'est', 'acme']),
     'Who certifies TLS keys: est (a server), local (a CA key on this computer). Default: nobody, no TLS keys',
@@ -198,6 +219,10 @@ export const cmcdConfigSchema: v.StrictObjectSchema<
   measurementLogs: setting(
     v.boolean(),
     'driver tpm: whether reports hold event logs, not only the values of PCRs. Default true',
+  ),
+  imaSignatures: setting(
+    v.boolean(),
+    'driver tpm: whether reports hold the signatures of measured files, for imaKeys of peers; 200 to 800 bytes each. Default false',
   ),
   vmpl: setting(
     v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(3)),

@@ -6,12 +6,12 @@ import { type ContainerLog, openContainerLog } from '@cmc/driver-sw';
 import type { TpmAccess, TpmDriver } from '@cmc/driver-tpm';
 import { ConfigError, removeTemporaries } from '@cmc/host';
 import { type CmcMeasurer, createCmc, type LocalCmc } from '../cmc/create-cmc.ts';
-import { openMetadataVersions } from '../cmc/metadata-versions.ts';
 import type { FetchRevocation } from '../cmc/revocation-cache.ts';
 import type { CmcdConfig } from '../config/schema.ts';
 import type { RevocationOptions } from '../metadata/revocation.ts';
 import { createMetadataSource } from '../metadata/source.ts';
 import type { PeerCache } from '../peer-cache/peer-cache.ts';
+import { readDemands } from './demands.ts';
 import { openDrivers } from './drivers.ts';
 import { openEnroller } from './enrollment.ts';
 import { fullHostName } from './host-name.ts';
@@ -22,7 +22,7 @@ export async function assembleCmc(
   config: CmcdConfig,
   { peerCache, logger }: { readonly peerCache: PeerCache; readonly logger: Logger },
 ): Promise<LocalCmc> {
-  const { storage, minimumMetadataSigners, omspRefreshMinutes } = config;
+  const { storage, omspRefreshMinutes } = config;
   const roots = await readRoots(config.rootCas, logger);
   if (storage !== undefined) {
     await mkdir(storage, { recursive: true, mode: 0o700 });
@@ -33,7 +33,7 @@ export async function assembleCmc(
   const hashAlg = hashOf(config.hashAlg ?? 'SHA-256');
   // Settles on its own, never rejects: nobody has to wait for the name service.
   const name = config.name ?? fullHostName();
-  const checkOmsp = config.requireOmsp ?? config.useOmsp ?? false;
+  const demands = await readDemands(config, { metadataRoots: roots.certificates, logger });
   const tpm = await openTpmOf(config);
   const containerLog = await openLogOf(config, tpm);
   const enroller = await openEnroller(config, { name, httpsRoots });
@@ -48,7 +48,7 @@ export async function assembleCmc(
   });
   const tpmKeys = measurers.find(hasTlsKeys)?.tlsKeys;
   return await createCmc({
-    metadataRoots: roots.certificates,
+    ...demands,
     measurers,
     metadata: await createMetadataSource({
       locations: config.metadata ?? [],
@@ -69,28 +69,12 @@ export async function assembleCmc(
           },
         }),
     ...(containerLog === undefined ? {} : { containerLog }),
-    ...(config.policyEngine === 'none' ? { policyEngine: false } : {}),
-    policyOverwrite: config.policyOverwrite ?? false,
-    checkOmsp,
-    requireOmsp: config.requireOmsp ?? false,
-    requireReportSignature: config.requireReportSignature ?? false,
-    ...(config.reportRoots === undefined
-      ? {}
-      : { reportRoots: (await readRoots(config.reportRoots, logger, 'reportRoots')).certificates }),
-    ...(checkOmsp
+    ...(demands.checkOmsp === true
       ? { fetchRevocation: revocationOf(config, { hashAlg, roots: httpsRoots, logger }) }
       : {}),
     ...(omspRefreshMinutes === undefined
       ? {}
       : { revocationMaxAgeMs: omspRefreshMinutes * 60_000 }),
-    metadataVersions:
-      config.allowOlderMetadata === true
-        ? false
-        : await openMetadataVersions({
-            logger,
-            ...(storage === undefined ? {} : { file: join(storage, 'metadata-versions.json') }),
-          }),
-    ...(minimumMetadataSigners === undefined ? {} : { minimumMetadataSigners }),
     logger,
   });
 }

@@ -51,8 +51,8 @@ export async function readCertificates(
   throw notCertificates(path, setting);
 }
 
-/** DER starts with the octet of a SEQUENCE, which is the digit 0 in text. */
-function isPem(content: Uint8Array): boolean {
+/** Whether a file is PEM. DER starts with the octet of a SEQUENCE, which is the digit 0 in text. */
+export function isPem(content: Uint8Array): boolean {
   return Buffer.from(content.buffer, content.byteOffset, content.length).includes('-----BEGIN ');
 }
 

@@ -13,7 +13,7 @@ export async function runDaemon(config: CmcdConfig): Promise<void> {
   // Until it is started, a signal may end the process at once: nothing is served yet.
   const daemon = await startDaemon(config, { logger });
   const stopSignal = firstStopSignal();
-  const reload = (): void => void reloadMetadata(daemon, logger);
+  const reload = (): void => void loadAnew(daemon, logger);
   process.on('SIGHUP', reload);
   await notifySystemd('READY=1', { logger });
   logger.info({ pid: process.pid, startMs: Math.round(performance.now()) }, 'ready');
@@ -39,8 +39,8 @@ async function firstStopSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-async function reloadMetadata(daemon: Daemon, logger: Logger): Promise<void> {
+async function loadAnew(daemon: Daemon, logger: Logger): Promise<void> {
   await daemon.reload().catch((error: unknown) => {
-    logger.error({ error }, 'cannot load metadata anew: the old one stays');
+    logger.error({ error }, 'cannot load everything anew: the old stays');
   });
 }

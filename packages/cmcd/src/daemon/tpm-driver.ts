@@ -9,7 +9,7 @@ import { readableCertificates, readToken } from './enrollment.ts';
 /** The driver of this computer's TPM. @throws {TpmError} ERR_TPM_TRANSPORT: there is none */
 export async function openTpmDriver(context: DriverContext): Promise<TpmDriver> {
   const { config, containerLog, hashAlg, logger, tpm } = context;
-  const { storage, tpmKeyAlg, excludePcrs, measurementLogs, ctrDriver } = config;
+  const { storage, tpmKeyAlg, excludePcrs, measurementLogs, imaSignatures, ctrDriver } = config;
   if (tpm === undefined) throw new CmcdError('ERR_CMCD_NO_DRIVER', 'driver tpm needs a TPM');
   const info = await tpm.use(async (device, wait) => await device.capabilities.info(wait));
   logger.info({ ...info }, 'TPM found');
@@ -21,6 +21,7 @@ export async function openTpmDriver(context: DriverContext): Promise<TpmDriver> 
     ...(tpmKeyAlg === undefined ? {} : { keyAlgorithm: tpmKeyAlg }),
     ...(excludePcrs === undefined ? {} : { excludePcrs }),
     ...(measurementLogs === undefined ? {} : { measurementLogs }),
+    ...(imaSignatures === undefined ? {} : { imaSignatures }),
     ...(ctrDriver !== 'tpm' || containerLog === undefined ? {} : { containerLog }),
     logger,
   });

@@ -79,6 +79,9 @@ describe('config file', () => {
     ['an empty path', { ...MINIMAL, storage: '' }],
     ['null', { ...MINIMAL, storage: null }],
     ['an unknown key of an endpoint', { ...MINIMAL, apis: [{ api: 'grpc', adress: 'x' }] }],
+    ['no file in imaKeys', { ...MINIMAL, imaKeys: [] }],
+    ['no file in snpCrls', { ...MINIMAL, snpCrls: [] }],
+    ['a text instead of a list of keys', { ...MINIMAL, imaKeys: 'ima.pem' }],
     ['no signer', { ...MINIMAL, minimumMetadataSigners: 0 }],
     ['statements that are never old enough', { ...MINIMAL, omspRefreshMinutes: 0 }],
     ['half a minute', { ...MINIMAL, omspRefreshMinutes: 0.5 }],
@@ -120,7 +123,25 @@ describe('checkConfig', () => {
     ['settings of a TPM', { ...TPM, tpmKeyAlg: 'RSA2048', excludePcrs: [1], tpmDevice: '/dev/t' }],
     ['the driver of SNP guests', { ...MINIMAL, drivers: ['snp'], vmpl: 0, vendorCache: '/v' }],
     ['a TPM in an SNP guest', { ...MINIMAL, drivers: ['tpm', 'snp'], endorsementMode: 'direct' }],
-    ['driver settings that change nothing', { ...SW, excludePcrs: [], measurementLogs: true }],
+    [
+      'driver settings that change nothing',
+      { ...SW, excludePcrs: [], measurementLogs: true, imaSignatures: false },
+    ],
+    ['signatures of files in the logs of a TPM', { ...TPM, imaSignatures: true }],
+    [
+      'a TPM without event logs, nor signatures in them',
+      { ...TPM, measurementLogs: false, imaSignatures: false },
+    ],
+    [
+      'demands on TPMs and SNP guests of peers without any driver',
+      {
+        ...MINIMAL,
+        allowOlderTpmClock: true,
+        tpmAllowTlsKeys: true,
+        imaKeys: ['ima.pem'],
+        snpCrls: ['milan.crl'],
+      },
+    ],
   ])('accepts %s', (_, config) => {
     expect(() => checkConfig(config)).not.toThrow();
   });
@@ -175,6 +196,12 @@ describe('checkConfig', () => {
     ['an endorsement server without drivers', { ...SW, endorsementAddr: 'https://localhost' }],
     ['excluded PCRs without a TPM', { ...MINIMAL, excludePcrs: [0] }],
     ['values of PCRs without a TPM', { ...MINIMAL, measurementLogs: false }],
+    ['signatures of files without a TPM', { ...MINIMAL, imaSignatures: true }],
+    ['signatures of files for another driver', { ...SW, imaSignatures: true }],
+    [
+      'signatures of files without the logs they are in',
+      { ...TPM, imaSignatures: true, measurementLogs: false },
+    ],
     ['a level of SNP without its driver', { ...MINIMAL, vmpl: 0 }],
     ['vendor certificates without a driver', { ...MINIMAL, vendorCache: '/v' }],
     ['a kind of TPM keys without a TPM', { ...MINIMAL, tpmKeyAlg: 'EC256' }],

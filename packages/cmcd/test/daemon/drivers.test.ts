@@ -43,6 +43,7 @@ describe('unreadDriverSettings', () => {
       tpmDevice: '/dev/tpm0',
       excludePcrs: [10],
       measurementLogs: false,
+      imaSignatures: true,
       vmpl: 0,
       vendorCache: '/v',
       endorsementMode: 'est',

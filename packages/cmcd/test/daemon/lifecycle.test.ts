@@ -130,7 +130,7 @@ describe('reload', () => {
     const before = await digests(daemon);
     rmSync(world.metadataFolder, { recursive: true });
     daemon.child.kill('SIGHUP');
-    await daemon.logged('cannot load metadata anew: the old one stays');
+    await daemon.logged('cannot load everything anew: the old stays');
     expect(await digests(daemon)).toStrictEqual(before);
   });
 });
