@@ -8,7 +8,7 @@
 
 #include "remote-key.h"
 
-#define MAX_MESSAGE_BYTES 200
+#define MAX_REASON_BYTES 200
 
 struct signer {
   struct signer *next;
@@ -28,7 +28,7 @@ static struct signer **find_signer(const unsigned char *id) {
 }
 
 static void raise_exception(napi_env env) {
-  char message[MAX_MESSAGE_BYTES] = "the signer threw";
+  char message[MAX_REASON_BYTES] = "the signer threw";
   napi_value error;
   napi_value text;
   if (napi_get_and_clear_last_exception(env, &error) == napi_ok &&
@@ -43,11 +43,18 @@ static void raise_exception(napi_env env) {
   ERR_raise_data(ERR_LIB_PROV, ERR_R_OPERATION_FAIL, "remote key: %s", message);
 }
 
+/** A Buffer, or undefined. */
+static napi_status message_argument(napi_env env, const struct sign_request *request,
+                                    napi_value *message) {
+  if (request->message == NULL) return napi_get_undefined(env, message);
+  return napi_create_buffer_copy(env, request->message_bytes, request->message, NULL, message);
+}
+
 /** napi_call_function, not napi_make_callback: nothing else may run inside the handshake. */
 static int call_signer(const struct signer *signer, const struct sign_request *request,
                        unsigned char *signature, size_t *signature_bytes, size_t capacity) {
   napi_env env = signer->env;
-  napi_value function, nothing, result, arguments[4];
+  napi_value function, nothing, result, arguments[5];
   bool is_buffer = false;
   void *data = NULL;
   size_t bytes = 0;
@@ -58,7 +65,8 @@ static int call_signer(const struct signer *signer, const struct sign_request *r
       napi_create_string_utf8(env, request->hash, NAPI_AUTO_LENGTH, &arguments[1]) != napi_ok ||
       napi_create_string_utf8(env, request->scheme, NAPI_AUTO_LENGTH, &arguments[2]) != napi_ok ||
       napi_create_int32(env, request->salt_bytes, &arguments[3]) != napi_ok ||
-      napi_call_function(env, nothing, function, 4, arguments, &result) != napi_ok ||
+      message_argument(env, request, &arguments[4]) != napi_ok ||
+      napi_call_function(env, nothing, function, 5, arguments, &result) != napi_ok ||
       napi_is_buffer(env, result, &is_buffer) != napi_ok || !is_buffer ||
       napi_get_buffer_info(env, result, &data, &bytes) != napi_ok) {
     return 0;

@@ -32,6 +32,9 @@ struct remote_key {
 struct sign_request {
   const unsigned char *digest;
   size_t digest_bytes;
+  /** What the digest is of; NULL where it came in pieces, or is longer than is handed on. */
+  const unsigned char *message;
+  size_t message_bytes;
   /** OpenSSL's name of the hash: "SHA2-256". */
   const char *hash;
   /** "ecdsa", "rsa-pss" or "rsa-pkcs1". */

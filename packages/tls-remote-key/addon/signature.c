@@ -1,4 +1,5 @@
-// Signatures of the provider (provider-signature(7)): hashes here, and has the digest signed there.
+// Signatures of the provider (provider-signature(7)): hashes here, and has the digest signed there;
+// some signers want the message instead, so they get that, too.
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,9 @@
 #include <openssl/rsa.h>
 
 #include "remote-key.h"
+
+// Of TLS 1.3 it is less than 200 bytes, of TLS 1.2 the handshake so far.
+#define MAX_MESSAGE_BYTES (128 * 1024)
 
 struct signing {
   struct remote_key *key;
@@ -124,14 +128,14 @@ static int sign_init(void *data, void *key, const OSSL_PARAM params[]) {
          signing_set_params(signing, params);
 }
 
-static int sign_digest(void *data, unsigned char *signature, size_t *signature_bytes,
-                       size_t capacity, const unsigned char *digest, size_t digest_bytes) {
-  const struct signing *signing = data;
-  const size_t longest = (size_t)EVP_PKEY_get_size(signing->key->public_key);
-  if (signature == NULL) {
-    *signature_bytes = longest;
-    return 1;
-  }
+static size_t longest_signature(const struct signing *signing) {
+  return (size_t)EVP_PKEY_get_size(signing->key->public_key);
+}
+
+/** `message` is NULL where it is not known. */
+static int sign(const struct signing *signing, unsigned char *signature, size_t *signature_bytes,
+                size_t capacity, const unsigned char *digest, size_t digest_bytes,
+                const unsigned char *message, size_t message_bytes) {
   // Only whole digests ever leave: the signer must know what kind of thing it signs.
   if (signing->hash == NULL || digest_bytes != (size_t)EVP_MD_get_size(signing->hash)) {
     ERR_raise_data(ERR_LIB_PROV, ERR_R_OPERATION_FAIL, "remote key: not a digest");
@@ -141,13 +145,25 @@ static int sign_digest(void *data, unsigned char *signature, size_t *signature_b
   const struct sign_request request = {
       .digest = digest,
       .digest_bytes = digest_bytes,
+      .message = message_bytes <= MAX_MESSAGE_BYTES ? message : NULL,
+      .message_bytes = message_bytes,
       .hash = EVP_MD_get0_name(signing->hash),
       .scheme = signing->key->type == KEY_EC ? "ecdsa" : pss ? "rsa-pss" : "rsa-pkcs1",
       .salt_bytes =
           signing->salt_bytes == RSA_PSS_SALTLEN_DIGEST ? (int)digest_bytes : signing->salt_bytes,
   };
+  const size_t longest = longest_signature(signing);
   return sign_remotely(signing->key, &request, signature, signature_bytes,
                        capacity < longest ? capacity : longest);
+}
+
+static int sign_digest(void *data, unsigned char *signature, size_t *signature_bytes,
+                       size_t capacity, const unsigned char *digest, size_t digest_bytes) {
+  if (signature == NULL) {
+    *signature_bytes = longest_signature(data);
+    return 1;
+  }
+  return sign(data, signature, signature_bytes, capacity, digest, digest_bytes, NULL, 0);
 }
 
 static int digest_sign_init(void *data, const char *hash, void *key, const OSSL_PARAM params[]) {
@@ -172,6 +188,18 @@ static int digest_sign_final(void *data, unsigned char *signature, size_t *signa
          sign_digest(signing, signature, signature_bytes, capacity, digest, digest_bytes);
 }
 
+/** A whole message at once, which is how TLS signs. */
+static int digest_sign(void *data, unsigned char *signature, size_t *signature_bytes,
+                       size_t capacity, const unsigned char *message, size_t message_bytes) {
+  const struct signing *signing = data;
+  if (signature == NULL) return sign_digest(data, NULL, signature_bytes, 0, NULL, 0);
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int digest_bytes = 0;
+  return EVP_Digest(message, message_bytes, digest, &digest_bytes, signing->hash, NULL) == 1 &&
+         sign(signing, signature, signature_bytes, capacity, digest, digest_bytes, message,
+              message_bytes);
+}
+
 const OSSL_DISPATCH signature_functions[] = {
     DISPATCH(OSSL_FUNC_SIGNATURE_NEWCTX, signing_create),
     DISPATCH(OSSL_FUNC_SIGNATURE_FREECTX, signing_free),
@@ -181,6 +209,7 @@ const OSSL_DISPATCH signature_functions[] = {
     DISPATCH(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, digest_sign_init),
     DISPATCH(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_UPDATE, digest_sign_update),
     DISPATCH(OSSL_FUNC_SIGNATURE_DIGEST_SIGN_FINAL, digest_sign_final),
+    DISPATCH(OSSL_FUNC_SIGNATURE_DIGEST_SIGN, digest_sign),
     DISPATCH(OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, signing_set_params),
     DISPATCH(OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS, signing_settable_params),
     {0, NULL}};

@@ -8,6 +8,7 @@ export type NativeSigner = (
   hash: string,
   scheme: string,
   saltBytes: number,
+  message: Buffer | undefined,
 ) => Buffer;
 
 /** The addon: sources in `addon/`. */

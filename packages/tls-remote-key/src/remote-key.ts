@@ -32,9 +32,7 @@ export function createRemoteKey(native: NativeRemoteKeys, options: RemoteKeyOpti
   const spki = canonicalSpki(options.publicKey);
   const id = createHash('sha256').update(spki).digest();
   try {
-    native.register(id, (digest, hash, scheme, saltBytes) =>
-      Buffer.from(options.sign(toSignRequest(digest, hash, scheme, saltBytes))),
-    );
+    native.register(id, (...wanted) => Buffer.from(options.sign(toSignRequest(...wanted))));
   } catch (cause) {
     const message = `the key ${id.toString('hex')} has a signer on this thread`;
     throw new RemoteKeyError('ERR_REMOTE_KEY_REGISTERED', message, { cause });

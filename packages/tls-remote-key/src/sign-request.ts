@@ -9,6 +9,11 @@ export interface SignRequest {
   readonly digest: Uint8Array;
   /** What `digest` was made with. */
   readonly hash: HashName;
+  /**
+   * What `digest` is the digest of, for signers that hash themselves: up to 128 KiB, in TLS 1.3 less
+   * than 200 bytes. Absent where it is longer, or was hashed in pieces, which TLS does not do.
+   */
+  readonly message?: Uint8Array;
   readonly scheme: SignatureScheme;
   /** Bytes of salt, of `rsa-pss` only: as many as the digest has, as TLS demands. */
   readonly saltBytes?: number;
@@ -36,15 +41,17 @@ export function toSignRequest(
   hash: string,
   scheme: string,
   saltBytes: number,
+  message: Uint8Array | undefined,
 ): SignRequest {
   const name = HASHES[hash];
   if (name === undefined) throw new Error(`hash: expected one of SHA-1 and SHA-2, got ${hash}`);
   if (!isScheme(scheme)) throw new Error(`scheme: not known: ${scheme}`);
-  if (scheme !== 'rsa-pss') return { digest, hash: name, scheme };
+  const request = { digest, hash: name, scheme, ...(message === undefined ? {} : { message }) };
+  if (scheme !== 'rsa-pss') return request;
   if (saltBytes !== digest.length) {
     throw new Error(`salt: expected ${digest.length} bytes, got ${saltBytes}`);
   }
-  return { digest, hash: name, scheme, saltBytes };
+  return { ...request, saltBytes };
 }
 
 function isScheme(scheme: string): scheme is SignatureScheme {

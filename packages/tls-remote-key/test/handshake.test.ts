@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectHttp2, createSecureServer } from 'node:http2';
 import { Agent, createServer as createHttpsServer, request } from 'node:https';
@@ -31,6 +32,14 @@ describeWithAddon('TLS with a key that is elsewhere', () => {
         );
         expect(outcome).toEqual({ text: 'hello' });
         expect([server.signatures(), client.signatures()]).toEqual([1, 1]);
+        for (const { requests } of [server, client]) {
+          const { message = new Uint8Array(), digest, hash } = requests[0] ?? never();
+          const name = hash.replace('-', '');
+          expect(createHash(name).update(message).digest().equals(digest)).toBe(true);
+          // RFC 8446, section 4.4.3; in TLS 1.2 a client signs the handshake so far.
+          if (version === 'TLSv1.3')
+            expect(new TextDecoder().decode(message)).toMatch(/^ {64}TLS 1\.3, /);
+        }
       });
     }
   }
@@ -49,6 +58,24 @@ describeWithAddon('TLS with a key that is elsewhere', () => {
       expect(party.signatures()).toBe(1);
     });
   }
+
+  it('TLS 1.2: a client signs a long handshake as a message up to 128 KiB, else its digest', async () => {
+    const server = await createParty('EC256');
+    const client = await createParty('EC256');
+    const maxVersion = 'TLSv1.2';
+    // Certificates that lead nowhere, in the part of the handshake that is signed.
+    const long = server.ca.repeat(180);
+    for (const more of ['', long]) {
+      const outcome = await handshake(
+        { cert: server.cert + more, key: server.key.pem, ca: client.ca, requestCert: true },
+        { cert: client.cert + more, key: client.key.pem, ca: server.ca, maxVersion },
+      );
+      expect(outcome).toEqual({ text: 'hello' });
+    }
+    const [short, none] = client.requests.map(({ message }) => message?.length ?? 0);
+    expect(short).toBeGreaterThan(1024);
+    expect(none).toBe(0);
+  });
 
   it('https serves with it and asks with it', async () => {
     const server = await createParty('EC256');
@@ -161,3 +188,7 @@ describeWithAddon('TLS with a key that is elsewhere', () => {
     );
   });
 });
+
+function never(): never {
+  throw new Error('no signature was asked for');
+}

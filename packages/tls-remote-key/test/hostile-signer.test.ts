@@ -2,6 +2,7 @@ import {
   createCipheriv,
   createHash,
   createPrivateKey,
+  createPublicKey,
   createSign,
   generateKeyPairSync,
   randomBytes,
@@ -127,6 +128,16 @@ describeWithAddon('a remote key', () => {
       );
     });
   }
+
+  it('hands on the digest of what was hashed in pieces', async () => {
+    const { key, publicKey, requests } = await createParty('EC256');
+    const input = { key: Buffer.from(publicKey), format: 'der', type: 'spki' } as const;
+    const signature = createSign('sha256').update('in ').update('pieces').sign(key.pem);
+    expect(verify('sha256', Buffer.from('in pieces'), createPublicKey(input), signature)).toBe(
+      true,
+    );
+    expect(requests.map(({ message }) => message)).toEqual([undefined]);
+  });
 
   it('whose text was changed is no key', async () => {
     const { key, cert } = await createParty('EC256');

@@ -1,6 +1,11 @@
 import { createPublicKey } from 'node:crypto';
 import { createFakeCa, encodePss, type FakeKeyAlgorithm } from '@cmc/testkit';
-import { type BlockingSigner, openRemoteKeys, type RemoteKey } from '../../src/index.ts';
+import {
+  type BlockingSigner,
+  openRemoteKeys,
+  type RemoteKey,
+  type SignRequest,
+} from '../../src/index.ts';
 import { softSigner } from './soft-signer.mjs';
 
 const ca = createFakeCa();
@@ -15,6 +20,8 @@ export interface Party {
   readonly privateKeyPem: string;
   /** How many signatures were made. */
   signatures(): number;
+  /** What they were asked for with. */
+  readonly requests: readonly SignRequest[];
 }
 
 export async function createParty(
@@ -28,14 +35,15 @@ export async function createParty(
   });
   const publicKey = createPublicKey(issued.privateKeyPem).export({ type: 'spki', format: 'der' });
   const sign = wrap(softSigner(issued.privateKeyPem, encodePss));
-  let count = 0;
+  const requests: SignRequest[] = [];
   const key = openRemoteKeys().create({
     publicKey,
     sign: (request) => {
-      count += 1;
+      requests.push(request);
       return sign(request);
     },
   });
   const { chainPem: cert, privateKeyPem } = issued;
-  return { ca: ca.pem, cert, key, publicKey, privateKeyPem, signatures: () => count };
+  const signatures = (): number => requests.length;
+  return { ca: ca.pem, cert, key, publicKey, privateKeyPem, signatures, requests };
 }
