@@ -3,7 +3,8 @@ import { CmcError } from '@cmc/bytes';
 /**
  * What can go wrong in this driver, other than what the TPM refuses (`TpmError` of tpm2-ts).
  *
- * - `ERR_TPM_DRIVER_KEY`: a stored key is malformed, of another kind, or not of this TPM.
+ * - `ERR_TPM_DRIVER_KEY`: a stored key is malformed, of another kind, or not of this TPM; or the
+ *   TPM shows another endorsement key than before.
  * - `ERR_TPM_DRIVER_CERTIFICATE`: there is no certificate for the attestation key, or what the
  *   endorser gave is not for it.
  * - `ERR_TPM_DRIVER_BANK`: the TPM, or a log, has not the bank that is to be quoted.

@@ -1,7 +1,7 @@
 import type { WaitOptions } from '@cmc/attestationreport';
 import type { Tpm } from 'tpm2-ts';
 import { TpmDriverError } from './errors.ts';
-import { type Bank, resetValue } from './log/snapshot.ts';
+import type { Bank } from './log/snapshot.ts';
 
 const STATIC_PCRS: readonly number[] = [...Array.from({ length: 17 }, (_, pcr) => pcr), 23];
 const DYNAMIC_PCRS: readonly number[] = [17, 18, 19, 20, 21, 22];
@@ -19,8 +19,8 @@ export async function readQuotedPcrs(
   wait: WaitOptions,
 ): Promise<ReadonlyMap<number, Uint8Array>> {
   const all = await tpm.pcrs.read(bank, [...STATIC_PCRS, ...DYNAMIC_PCRS], wait);
-  const dynamic = all.get(FIRST_DYNAMIC_PCR) ?? resetValue(FIRST_DYNAMIC_PCR, bank);
-  const isDynamic = dynamic.some((byte) => byte !== 0xff);
+  // All ones until a dynamic launch resets it to zeros.
+  const isDynamic = all.get(FIRST_DYNAMIC_PCR)?.some((byte) => byte !== 0xff) === true;
   const chosen = (isDynamic ? DYNAMIC_PCRS : STATIC_PCRS).filter((pcr) => !excluded.includes(pcr));
   return new Map(
     chosen.map((pcr) => {

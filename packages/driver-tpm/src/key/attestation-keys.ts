@@ -117,7 +117,7 @@ export class AttestationKeys {
     }
     if (storage !== undefined) await mkdir(storage, { recursive: true, mode: 0o700 });
     const key = await this.#nextKey();
-    const chain = await endorser.endorse(attestationKeyRequest(access, key));
+    const chain = await endorser.endorse(attestationKeyRequest(access, key, logger));
     checkChain(chain, key);
     await this.#files?.publish(chain);
     this.#next = undefined;

@@ -1,10 +1,12 @@
 import type { Signer, WaitOptions } from '@cmc/attestationreport';
+import { equalBytes, type Logger } from '@cmc/bytes';
 import {
   activateCredential,
   openEndorsementKey,
   readEkCertificate,
   type Tpm,
   type TpmInfo,
+  type TpmObject,
 } from 'tpm2-ts';
 import {
   type Credential,
@@ -14,6 +16,7 @@ import {
   publicAreaToSpki,
 } from 'tpm2-ts/verify';
 import type { TpmAccess } from '../device/tpm-access.ts';
+import { TpmDriverError } from '../errors.ts';
 import { attestationKeySigner, loadKey } from './attestation-key.ts';
 import type { KeyBlob } from './key-blob.ts';
 
@@ -35,7 +38,8 @@ export interface AttestationKeyRequest {
   identity(options?: WaitOptions): Promise<TpmIdentity>;
   /**
    * The secret in a credential, which the TPM opens only when it has both the attestation key and
-   * the endorsement key that the credential was made for.
+   * the endorsement key that the credential was made for. It crosses the bus of the TPM encrypted
+   * for the endorsement key that `identity` gave.
    */
   activate(credential: Credential, options?: WaitOptions): Promise<Uint8Array>;
 }
@@ -50,19 +54,43 @@ export interface AttestationKeyEndorser {
 }
 
 /** The request for a key of this TPM. */
-export function attestationKeyRequest(access: TpmAccess, key: KeyBlob): AttestationKeyRequest {
+export function attestationKeyRequest(
+  access: TpmAccess,
+  key: KeyBlob,
+  logger: Logger,
+): AttestationKeyRequest {
+  let told: Uint8Array | undefined;
   return {
     signer: attestationKeySigner(access, key),
     key,
-    identity: async (options) => await access.use(readIdentity, options),
+    identity: async (options) => {
+      const identity = await access.use(readIdentity, options);
+      told = identity.ekPublicKey;
+      return identity;
+    },
     activate: async (credential, options) =>
       await access.use(async (tpm, wait) => {
         const { template } = await findTemplate(tpm, wait);
         await using ek = await openEndorsementKey(tpm, template, wait);
+        if (told !== undefined) checkSame(ek, told);
         await using ak = await loadKey(tpm, key, wait);
-        return await activateCredential(tpm, ak, ek, credential, wait);
+        return await activateCredential(tpm, ak, ek, credential, {
+          ...wait,
+          onUnencrypted: ({ message }) =>
+            logger.warn({ message }, 'the TPM does not encrypt: a secret crosses its bus in clear'),
+        });
       }, options),
   };
+}
+
+/**
+ * The salt that protects the secret is for the key that the TPM shows now. The issuer checked the
+ * certificate of the one that was shown before: whoever sits on the bus cannot show his own.
+ */
+function checkSame({ public: area }: TpmObject, told: Uint8Array): void {
+  if (equalBytes(publicAreaToSpki(area), told)) return;
+  const message = 'the TPM shows another endorsement key than the one that was certified';
+  throw new TpmDriverError('ERR_TPM_DRIVER_KEY', message);
 }
 
 async function readIdentity(tpm: Tpm, wait: WaitOptions): Promise<TpmIdentity> {
