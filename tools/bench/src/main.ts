@@ -72,7 +72,7 @@ async function load(name: string, folder: string): Promise<readonly Figure[]> {
     case 'ima':
       return await (await import('./ima.ts')).ima();
     case 'tpm2':
-      return await (await import('./tpm2.ts')).tpm2(folder);
+      return await (await import('./tpm2.ts')).tpm2();
     case 'remote-key':
       return await (await import('./remote-key.ts')).remoteKey(folder);
     case 'idle-connection':

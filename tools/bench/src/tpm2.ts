@@ -1,61 +1,53 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fromHex } from '@cmc/bytes';
+import { startSwtpm } from '@cmc/testkit';
 import { keyTemplate, openTpm } from 'tpm2-ts';
 import { atMost, type Figure, median, shown } from './benchmark.ts';
 
 const RUNS = 2000;
 const WARM_UP = 200;
-const START_MS = 10_000;
 /** TPM2_GetRandom of 16 bytes, and TPM2_PCR_Read of eight PCRs. */
 const GET_RANDOM = fromHex('80010000000c0000017b0010');
 const PCR_READ = fromHex('8001000000140000017e00000001000b03ff0000');
 
 /** What tpm2-ts adds to the time of a command over a bare socket, each to an swtpm of its own. */
-export async function tpm2(folder: string): Promise<readonly Figure[]> {
-  const servers = ['bare', 'library'].map((name) => startSwtpm(join(folder, name)));
-  try {
-    const [bare = '', library = ''] = await Promise.all(servers.map(({ path }) => path));
-    const socket = connect(bare);
-    await once(socket, 'connect');
-    const tpm = await openTpm({ socket: { path: library } });
-    const scheme = { scheme: 'ECDSA', hash: 'SHA-256' } as const;
-    const template = keyTemplate({ key: 'P-256', restricted: true, scheme });
-    const key = await tpm.createPrimary('owner', { template });
-    const session = await tpm.startSession({
-      type: 'hmac',
-      encryption: 'AES-128-CFB',
-    });
-    const pcrs = [0, 1, 2, 3, 4, 5, 6, 7];
-    const times = await timeInTurns([
-      () => transact(socket, GET_RANDOM),
-      () => tpm.getRandom(16),
-      () => transact(socket, PCR_READ),
-      () => tpm.pcrs.read('SHA-256', pcrs),
-    ]);
-    const slower = await timeInTurns([
-      () => tpm.getRandom(16, { protection: session }),
-      () => tpm.quote(key, { pcrs: [{ bank: 'SHA-256', pcrs }] }),
-    ]);
-    await tpm.close();
-    socket.destroy();
-    const [bareRandom = NaN, random = NaN, bareRead = NaN, read = NaN] = times;
-    const [secured = NaN, quote = NaN] = slower;
-    return [
-      shown('GetRandom over a bare socket, p50', bareRandom, 'ms'),
-      atMost('added to GetRandom, p50', random - bareRandom, 'ms', 0.3),
-      shown('PCR_Read over a bare socket, p50', bareRead, 'ms'),
-      atMost('added to PCR_Read, p50', read - bareRead, 'ms', 0.3),
-      shown('GetRandom in an encrypting HMAC session, p50', secured, 'ms'),
-      shown('Quote, ECDSA P-256, p50', quote, 'ms'),
-    ];
-  } finally {
-    for (const { child } of servers) child.kill();
-  }
+export async function tpm2(): Promise<readonly Figure[]> {
+  await using bare = await startSwtpm();
+  await using library = await startSwtpm();
+  const socket = connect(bare.path);
+  await once(socket, 'connect');
+  const tpm = await openTpm({ socket: { path: library.path } });
+  const scheme = { scheme: 'ECDSA', hash: 'SHA-256' } as const;
+  const template = keyTemplate({ key: 'P-256', restricted: true, scheme });
+  const key = await tpm.createPrimary('owner', { template });
+  const session = await tpm.startSession({
+    type: 'hmac',
+    encryption: 'AES-128-CFB',
+  });
+  const pcrs = [0, 1, 2, 3, 4, 5, 6, 7];
+  const times = await timeInTurns([
+    () => transact(socket, GET_RANDOM),
+    () => tpm.getRandom(16),
+    () => transact(socket, PCR_READ),
+    () => tpm.pcrs.read('SHA-256', pcrs),
+  ]);
+  const slower = await timeInTurns([
+    () => tpm.getRandom(16, { protection: session }),
+    () => tpm.quote(key, { pcrs: [{ bank: 'SHA-256', pcrs }] }),
+  ]);
+  await tpm.close();
+  socket.destroy();
+  const [bareRandom = NaN, random = NaN, bareRead = NaN, read = NaN] = times;
+  const [secured = NaN, quote = NaN] = slower;
+  return [
+    shown('GetRandom over a bare socket, p50', bareRandom, 'ms'),
+    atMost('added to GetRandom, p50', random - bareRandom, 'ms', 0.3),
+    shown('PCR_Read over a bare socket, p50', bareRead, 'ms'),
+    atMost('added to PCR_Read, p50', read - bareRead, 'ms', 0.3),
+    shown('GetRandom in an encrypting HMAC session, p50', secured, 'ms'),
+    shown('Quote, ECDSA P-256, p50', quote, 'ms'),
+  ];
 }
 
 /**
@@ -83,39 +75,4 @@ async function transact(socket: Socket, command: Uint8Array): Promise<void> {
   if (response.readUInt32BE(2) !== response.length || response.readUInt32BE(6) !== 0) {
     throw new Error(`unexpected response ${response.toString('hex')}`);
   }
-}
-
-function startSwtpm(folder: string): {
-  readonly child: ChildProcess;
-  readonly path: Promise<string>;
-} {
-  mkdirSync(folder);
-  const path = join(folder, 'socket');
-  const child = spawn(
-    'swtpm',
-    [
-      'socket',
-      '--tpm2',
-      ...['--tpmstate', `dir=${folder}`],
-      ...['--server', `type=unixio,path=${path}`],
-      ...['--flags', 'not-need-init,startup-clear'],
-    ],
-    { stdio: 'ignore' },
-  );
-  return { child, path: listening(path) };
-}
-
-async function listening(path: string): Promise<string> {
-  const end = Date.now() + START_MS;
-  while (Date.now() < end) {
-    const socket = connect(path);
-    const isUp = await once(socket, 'connect').then(
-      () => true,
-      () => false,
-    );
-    socket.destroy();
-    if (isUp) return path;
-    await sleep(10);
-  }
-  throw new Error('swtpm does not listen: is it installed?');
 }
