@@ -69,7 +69,7 @@ function withOwnKey(response: Uint8Array): Uint8Array {
   own.set(modulus, own.length - modulus.length);
   const changed = response.slice();
   changed.set(own, at);
-  changed.set(objectName(own), Buffer.from(response).lastIndexOf(objectName(area)));
+  changed.set(objectName(own), Buffer.from(response).lastIndexOf(Buffer.from(objectName(area))));
   return changed;
 }
 

@@ -32,3 +32,14 @@ describe.each([2048, 3072, 4096])(
     });
   },
 );
+
+test('a longer salt is not taken for padding and a shorter one, whatever its bytes are', () => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const spki = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }));
+  const key = { key: privateKey, padding: RSA_PKCS1_PSS_PADDING, saltLength: 33 };
+  // Of 256 salts, one begins with the byte that ends the padding.
+  const isTaken = Array.from({ length: 1500 }, () =>
+    hasDigestSalt(spki, sign('sha256', MESSAGE, key), 'sha256'),
+  );
+  expect(isTaken).not.toContain(true);
+});
