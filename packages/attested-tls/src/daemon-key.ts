@@ -32,7 +32,8 @@ const DEFAULT_CALL_MS = 10_000;
 
 /**
  * Opens a key of the daemon for TLS. Its certificate is the one that the daemon has now; open it
- * again after it was renewed.
+ * again after it was renewed. Handshakes with an RSA key fail where the daemon does not know
+ * RSA-PSS, which TLS 1.3 demands: the Go implementation does not.
  * @throws {AttestedTlsError} ERR_ATLS_CMC: the daemon does not give the certificate.
  *   ERR_ATLS_KEY: the key cannot be used so, or `@cmc/tls-remote-key` is missing or does not work
  */
@@ -43,7 +44,7 @@ export async function openDaemonKey(options: DaemonKeyOptions): Promise<DaemonKe
   const { openRemoteKeys, startSignerThread } = await loadRemoteKeys();
   const thread = startSignerThread({
     module: new URL('../src/daemon-signer.mjs', import.meta.url),
-    data: { cmc, keyId },
+    data: { cmc, keyId, publicKey },
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(pauseMs === undefined ? {} : { pauseMs }),
   });
@@ -84,12 +85,11 @@ function publicKeyOf(certificate: string | undefined): Uint8Array {
   try {
     const { publicKey: key } = new X509Certificate(certificate ?? '');
     type = key.asymmetricKeyType;
-    if (type === 'ec') return key.export({ type: 'spki', format: 'der' });
+    if (type === 'ec' || type === 'rsa') return key.export({ type: 'spki', format: 'der' });
   } catch (cause) {
     throw keyError('the certificate of the key is malformed', cause);
   }
-  // TLS 1.3 has RSA keys sign with PSS, and TLSSign of the daemon's API does PKCS #1 v1.5.
-  throw keyError(`expected an EC key, since daemons do not sign with RSA-PSS; got ${type}`);
+  throw keyError(`expected an EC or RSA key, got ${type}`);
 }
 
 async function loadRemoteKeys(): Promise<typeof import('@cmc/tls-remote-key')> {

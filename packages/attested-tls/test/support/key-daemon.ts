@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import type { TlsSignRequest } from '@cmc/api';
 import { createFakeCa, type FakeCa, type FakeKeyAlgorithm } from '@cmc/testkit';
 import { openRemoteKeys } from '@cmc/tls-remote-key';
 import { onTestFinished } from 'vitest';
@@ -23,13 +24,14 @@ export const ca: FakeCa = createFakeCa({ commonName: 'CA of daemons' });
 
 export interface KeyDaemon {
   readonly cmc: { readonly api: 'socket'; readonly address: string };
-  signatures(): Promise<number>;
+  /** What it was asked to sign. */
+  requests(): Promise<readonly TlsSignRequest[]>;
   stop(): Promise<unknown>;
 }
 
 export async function startDaemon(
   algorithm: FakeKeyAlgorithm = 'EC256',
-  data: { readonly delayMs?: number } = {},
+  data: { readonly delayMs?: number; readonly digestsOnly?: boolean } = {},
 ): Promise<KeyDaemon> {
   const issued = await ca.issue({
     commonName: 'server',
@@ -45,6 +47,7 @@ export async function startDaemon(
       pem: issued.privateKeyPem,
       chain: [Buffer.from(issued.certificatePem)],
       delayMs: 0,
+      digestsOnly: false,
       ...data,
     },
     execArgv: [],
@@ -57,10 +60,10 @@ export async function startDaemon(
   return {
     cmc: { api: 'socket', address },
     stop,
-    async signatures() {
-      worker.postMessage('count');
-      const [count] = await once(worker, 'message');
-      return count;
+    async requests() {
+      worker.postMessage('requests');
+      const [requests] = await once(worker, 'message');
+      return requests;
     },
   };
 }
