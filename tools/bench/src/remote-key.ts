@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createHash, createPrivateKey } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -62,12 +62,13 @@ async function addedTime(
   const local = await serve({ cert: issued.chainPem, key: issued.privateKeyPem });
   const remote = await serve(remoteKey.tls);
   const signer = softwareSigner({ privateKey: createPrivateKey(issued.privateKeyPem) });
-  const digest = createHash('sha256').digest();
+  // As long as what TLS 1.3 has signed with SHA-256.
+  const message = new Uint8Array(130);
   const runs = {
     local: () => client(local.port),
     remote: () => client(remote.port),
     signature: async () => {
-      await signer.signDigest(digest, 'ES256');
+      await signer.signMessage?.(message, 'ES256');
     },
   };
   const times = { local: [] as number[], remote: [] as number[], signature: [] as number[] };
@@ -81,14 +82,12 @@ async function addedTime(
   local.close();
   remote.close();
   const [p50, p50Remote] = [median(times.local), median(times.remote)];
-  // A daemon computes ECDSA in JavaScript, a TPM in its own time: neither is a matter of the way there.
   const signatureMs = median(times.signature);
   return [
     shown('TLS handshake, PEM key, p50', p50, 'ms'),
     shown('TLS handshake, key of a daemon, p50', p50Remote, 'ms'),
     atMost('key of a daemon above PEM key, p50', p50Remote - p50, 'ms', 1),
-    shown('of it the signature, in JavaScript', signatureMs, 'ms'),
-    shown('of it the way to the key and back', p50Remote - p50 - signatureMs, 'ms'),
+    shown('a signature, by either', signatureMs, 'ms'),
   ];
 }
 
