@@ -13,5 +13,5 @@ export type {
 } from './event-log.ts';
 export { EventType, eventTypeName } from './event-types.ts';
 export { parseEventLog } from './parse.ts';
-export { digestOf, initialValue, replay } from './replay.ts';
+export { digestOf, initialValue, replay, requireDigest, resetValue } from './replay.ts';
 export { digestMatchesData, type SecureBootState, secureBootState } from './secure-boot.ts';

@@ -14,12 +14,25 @@ export function digestOf(event: LogEvent, bank: HashName): Uint8Array | undefine
 }
 
 /**
- * First value of a PCR: zeros, ones for PCR 17-22, the start-up locality in the last byte of PCR 0.
+ * The digest of an event in a bank.
+ * @throws {CmcError} `ERR_EVENTLOG_BANK`: the record has none
  */
+export function requireDigest(event: LogEvent, bank: HashName): Uint8Array {
+  const value = digestOf(event, bank);
+  if (value !== undefined) return value;
+  throw new CmcError('ERR_EVENTLOG_BANK', `event ${event.index} has no ${bank} digest`);
+}
+
+/** Value of a PCR that nothing was extended into: zeros, or ones where a dynamic launch resets it. */
+export function resetValue(pcr: number, bank: HashName): Uint8Array {
+  const isDrtm = pcr >= FIRST_DRTM_PCR && pcr <= LAST_DRTM_PCR;
+  return new Uint8Array(digestSize(bank)).fill(isDrtm ? 0xff : 0);
+}
+
+/** First value of a register: as reset, with the start-up locality in the last byte of PCR 0. */
 export function initialValue(log: EventLog, pcr: number, bank: HashName): Uint8Array {
-  const value = new Uint8Array(digestSize(bank));
-  if (log.kind === 'ccel') return value;
-  if (pcr >= FIRST_DRTM_PCR && pcr <= LAST_DRTM_PCR) return value.fill(0xff);
+  if (log.kind === 'ccel') return new Uint8Array(digestSize(bank));
+  const value = resetValue(pcr, bank);
   if (pcr === 0) value[value.length - 1] = log.startupLocality;
   return value;
 }
@@ -37,12 +50,8 @@ export function replay(log: EventLog, bank: HashName): ReadonlyMap<number, Uint8
   const extended = new Uint8Array(2 * size);
   for (const event of log.events) {
     if (event.type === EventType.NO_ACTION) continue;
-    const value = digestOf(event, bank);
-    if (value === undefined) {
-      throw new CmcError('ERR_EVENTLOG_BANK', `event ${event.index} has no ${bank} digest`);
-    }
     extended.set(registers.get(event.pcr) ?? initialValue(log, event.pcr, bank));
-    extended.set(value, size);
+    extended.set(requireDigest(event, bank), size);
     registers.set(event.pcr, digest(bank, extended));
   }
   return registers;

@@ -9,6 +9,8 @@ import {
   initialValue,
   parseEventLog,
   replay,
+  requireDigest,
+  resetValue,
   secureBootState,
 } from '../src/index.ts';
 import { locality, writeLog } from './log-writer.ts';
@@ -202,6 +204,20 @@ test('refuses the replay of a bank that the log or one of its events lacks', () 
   expect(codeOf(() => replay(log, 'SHA-512'))).toBe('ERR_EVENTLOG_BANK');
   expect(codeOf(() => replay(log, 'SHA-384'))).toBe('ERR_EVENTLOG_BANK');
   expect(replay(log, 'SHA-256').size).toBe(1);
+});
+
+test('the digest of an event is there in a bank, or refused', () => {
+  const event = parseEventLog(writeLog([{ pcr: 1, type: 5 }])).events[1];
+  if (event === undefined) throw new Error('the log has no second event');
+  expect(requireDigest(event, 'SHA-256')).toEqual(new Uint8Array(32).fill(0x11));
+  expect(codeOf(() => requireDigest(event, 'SHA-384'))).toBe('ERR_EVENTLOG_BANK');
+});
+
+test('PCRs start with zeros, those of a dynamic launch with ones', () => {
+  for (let pcr = 0; pcr <= 23; pcr++) {
+    const isDynamic = pcr >= 17 && pcr <= 22;
+    expect(resetValue(pcr, 'SHA-384')).toEqual(new Uint8Array(48).fill(isDynamic ? 0xff : 0));
+  }
 });
 
 test('refuses registers that there are none of', () => {

@@ -1,6 +1,7 @@
 import type { Artifact, WaitOptions } from '@cmc/attestationreport';
+import { resetValue } from '@cmc/eventlog';
 import { TpmDriverError } from '../errors.ts';
-import { type Bank, digestIn, extendAll, type LogSnapshot, resetValue } from './snapshot.ts';
+import { type Bank, digestIn, extendAll, type LogSnapshot } from './snapshot.ts';
 
 /** A log of containers: `openContainerLog` of @cmc/driver-sw is one. */
 export interface ReadableContainerLog {

@@ -1,22 +1,11 @@
 import type { Component } from '@cmc/attestationreport';
 import { CmcError } from '@cmc/bytes';
-import {
-  digestOf,
-  type EventLog,
-  EventType,
-  initialValue,
-  type LogEvent,
-  parseEventData,
-  parseEventLog,
-  replay,
-} from '@cmc/eventlog';
+import { parseEventLog, replay } from '@cmc/eventlog';
 import { TpmDriverError } from '../errors.ts';
-import { pcrEvent } from './pcr-event.ts';
+import { type FirmwareEvent, firmwareEvents } from './firmware-events.ts';
 import { readLog } from './read-log.ts';
 import type { Bank, LogSnapshot } from './snapshot.ts';
 
-/** Stands before the events of a PCR: what it starts from. */
-const INIT_VALUE = 'TPM_PCR_INIT_VALUE';
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /**
@@ -31,7 +20,8 @@ export async function readFirmwareLog(path: string, bank: Bank): Promise<LogSnap
   }
   try {
     const log = parseEventLog(bytes);
-    return { events: eventsOf(log, bank), values: replay(log, bank), length: bytes.length };
+    const values = replay(log, bank);
+    return { events: byPcr(firmwareEvents(log, { banks: [bank] })), values, length: bytes.length };
   } catch (cause) {
     if (!(cause instanceof CmcError)) throw cause;
     const isBank = cause.code === 'ERR_EVENTLOG_BANK';
@@ -40,28 +30,13 @@ export async function readFirmwareLog(path: string, bank: Bank): Promise<LogSnap
   }
 }
 
-function eventsOf(log: EventLog, bank: Bank): ReadonlyMap<number, readonly Component[]> {
+/** The events of each PCR. */
+function byPcr(all: readonly FirmwareEvent[]): ReadonlyMap<number, readonly Component[]> {
   const events = new Map<number, Component[]>();
-  for (const event of log.events) {
-    const content = digestOf(event, bank);
-    if (event.type === EventType.NO_ACTION || content === undefined) continue;
-    const ofPcr = events.get(event.pcr) ?? [startOf(log, event.pcr, bank)];
-    ofPcr.push(componentOf(event, bank, content));
-    events.set(event.pcr, ofPcr);
+  for (const { pcr, event } of all) {
+    const ofPcr = events.get(pcr) ?? [];
+    ofPcr.push(event);
+    events.set(pcr, ofPcr);
   }
   return events;
-}
-
-function startOf(log: EventLog, pcr: number, bank: Bank): Component {
-  const hashes = [{ alg: bank, content: initialValue(log, pcr, bank) }];
-  return pcrEvent(pcr, { name: INIT_VALUE, hashes });
-}
-
-function componentOf(event: LogEvent, bank: Bank, content: Uint8Array): Component {
-  const { stringcontent } = parseEventData(event);
-  return pcrEvent(event.pcr, {
-    name: event.typeName,
-    hashes: [{ alg: bank, content }],
-    ...(stringcontent === undefined ? {} : { description: stringcontent }),
-  });
 }

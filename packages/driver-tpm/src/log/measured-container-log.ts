@@ -1,9 +1,10 @@
 import type { Artifact, Component, WaitOptions } from '@cmc/attestationreport';
 import { equalBytes } from '@cmc/bytes';
+import { resetValue } from '@cmc/eventlog';
 import type { TpmAccess } from '../device/tpm-access.ts';
 import { TpmDriverError } from '../errors.ts';
 import type { ReadableContainerLog } from './container-events.ts';
-import { digestIn, extendAll, resetValue } from './snapshot.ts';
+import { digestIn, extendAll } from './snapshot.ts';
 
 /** A log of containers that can grow: `openContainerLog` of @cmc/driver-sw is one. */
 export interface AppendableContainerLog extends ReadableContainerLog {

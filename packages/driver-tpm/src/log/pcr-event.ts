@@ -10,13 +10,14 @@ const TYPES: ReadonlyMap<number, string> = new Map([
   ...[6, 7].map((pcr) => [pcr, 'platform'] as const),
 ]);
 
-/** An event of a PCR as reports carry it. */
-export function pcrEvent(
-  pcr: number,
-  parts: Pick<Component, 'name' | 'optional' | 'description'> & {
-    readonly hashes: readonly ReferenceHash[];
-  },
-): Component {
+/** What differs between the events of a PCR. */
+export interface PcrEventParts extends Pick<Component, 'optional' | 'description' | 'eventdata'> {
+  readonly name: string;
+  readonly hashes: readonly ReferenceHash[];
+}
+
+/** An event of a PCR, as reports and reference values have it. */
+export function pcrEvent(pcr: number, parts: PcrEventParts): Component {
   return {
     type: TYPES.get(pcr) ?? 'application',
     ...parts,

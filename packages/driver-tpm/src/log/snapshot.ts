@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Artifact, Component } from '@cmc/attestationreport';
 import { equalBytes } from '@cmc/bytes';
-import { hashSize } from 'tpm2-ts/verify';
+import { resetValue } from '@cmc/eventlog';
 
 /** Banks that can be quoted; of SHA-1 no verifier takes anything any more. */
 export type Bank = 'SHA-256' | 'SHA-384' | 'SHA-512';
@@ -14,16 +14,6 @@ export interface LogSnapshot {
   readonly values: ReadonlyMap<number, Uint8Array>;
   /** How much was read of it. */
   readonly length: number;
-}
-
-/** PCRs that only a dynamic launch resets: all ones until then. */
-const FIRST_DRTM_PCR = 17;
-const LAST_DRTM_PCR = 22;
-
-/** The value of a PCR that nothing was extended into. */
-export function resetValue(pcr: number, bank: Bank): Uint8Array {
-  const isDrtm = pcr >= FIRST_DRTM_PCR && pcr <= LAST_DRTM_PCR;
-  return new Uint8Array(hashSize(bank)).fill(isDrtm ? 0xff : 0);
 }
 
 /** The digest of an event in a bank. */

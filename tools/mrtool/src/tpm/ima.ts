@@ -1,7 +1,6 @@
-import { posix } from 'node:path';
 import type { Component } from '@cmc/attestationreport';
+import { imaEvent } from '@cmc/driver-tpm/log';
 import { type HashName, type ImaEntry, imaEntryDigest } from '@cmc/ima';
-import { tpmComponent } from './components.ts';
 
 export interface ImaComponentsOptions {
   /** Digests of these banks. Default: SHA-256. */
@@ -27,15 +26,13 @@ export function imaComponents(
   const components = wanted
     .filter(({ isViolation }) => !isViolation)
     .map((entry) =>
-      tpmComponent(entry.pcr, {
-        name: posix.basename(entry.path),
-        hashes: banks.map((alg) => ({
+      imaEvent(
+        entry,
+        banks.map((alg) => ({
           alg,
           content: imaEntryDigest(entry, { bank: alg, paddedSha1: paddedSha1 && alg !== 'SHA-1' }),
         })),
-        optional: true,
-        description: entry.path,
-      }),
+      ),
     );
   return { components, violations: wanted.filter(({ isViolation }) => isViolation) };
 }

@@ -1,14 +1,12 @@
 import type { Component } from '@cmc/attestationreport';
 import { equalBytes, toHex } from '@cmc/bytes';
-import { parseEventLog, replay } from '@cmc/eventlog';
+import { pcrEvent } from '@cmc/driver-tpm/log';
+import { parseEventLog, replay, resetValue } from '@cmc/eventlog';
 import { type HashName, type ImaEntry, ImaReplay, type ImaState, parseImaList } from '@cmc/ima';
 import { MrError } from '../errors.ts';
-import { tpmComponent } from './components.ts';
 import { eventLogComponents } from './event-log.ts';
 import { type ImaComponents, imaComponents } from './ima.ts';
 
-const FIRST_DRTM_PCR = 17;
-const LAST_DRTM_PCR = 22;
 /** Name of a component that stands for a PCR as a whole. */
 const SUMMARY = 'PCR Summary';
 
@@ -37,7 +35,7 @@ export function learn({ bank, pcrs, eventLog, imaList }: LearnOptions): ImaCompo
     values.set(pcr, value);
   }
   for (const [pcr, value] of pcrs) {
-    const expected = values.get(pcr) ?? initialValue(pcr, value.length);
+    const expected = values.get(pcr) ?? resetValue(pcr, bank);
     if (!equalBytes(value, expected)) {
       throw mismatch(pcr, `it is ${toHex(value)}, the logs give ${toHex(expected)}`);
     }
@@ -57,7 +55,7 @@ export function summaries(
   pcrs: ReadonlyMap<number, Uint8Array>,
 ): readonly Component[] {
   return [...pcrs].map(([pcr, content]) =>
-    tpmComponent(pcr, { name: SUMMARY, hashes: [{ alg: bank, content }] }),
+    pcrEvent(pcr, { name: SUMMARY, hashes: [{ alg: bank, content }] }),
   );
 }
 
@@ -98,11 +96,6 @@ function isConfirmed(state: ImaState, pcrs: ReadonlyMap<number, Uint8Array>): bo
     const expected = pcrs.get(pcr);
     return expected === undefined || equalBytes(expected, value);
   });
-}
-
-function initialValue(pcr: number, length: number): Uint8Array {
-  const isDrtm = pcr >= FIRST_DRTM_PCR && pcr <= LAST_DRTM_PCR;
-  return new Uint8Array(length).fill(isDrtm ? 0xff : 0);
 }
 
 function mismatch(pcr: number, problem: string): MrError {
