@@ -4,6 +4,7 @@ import { readChannelIdentity } from './channel-binding.ts';
 import { closedError, encodeFrame, FrameChannel } from './frame-channel.ts';
 import { type Attestation, complete, encodeFailure, exchange } from './handshake.ts';
 import type { HandshakeTimer } from './handshake-timer.ts';
+import type { ServerNameCheck } from './key-proof-problem.ts';
 import type { AttestationSettings } from './options.ts';
 
 /** How long a refused peer may take to fetch the reason, in milliseconds. */
@@ -19,6 +20,8 @@ export interface AttestSocketOptions {
   readonly role: Role;
   readonly settings: AttestationSettings;
   readonly timer: HandshakeTimer;
+  /** Of a client: what is wrong with the name in a certificate of its server. */
+  readonly checkServerName?: ServerNameCheck;
   /** Is told of all memory that messages of the peer take. */
   readonly onMemory?: (bytes: number) => void;
 }
@@ -30,7 +33,7 @@ export interface AttestSocketOptions {
  */
 export async function attestSocket(
   socket: TLSSocket,
-  { role, settings, timer, onMemory }: AttestSocketOptions,
+  { role, settings, timer, checkServerName, onMemory }: AttestSocketOptions,
 ): Promise<AttestedSocket> {
   const onError = (error: Error): void => timer.fail(closedError(error));
   const onClose = (): void => timer.fail(closedError());
@@ -51,6 +54,7 @@ export async function attestSocket(
       identity: readChannelIdentity(socket, role),
       ownAddress: formatAddress(socket.localAddress, socket.localPort),
       peerAddress: formatAddress(socket.remoteAddress, socket.remotePort),
+      checkServerName,
       settings,
       timer,
     };

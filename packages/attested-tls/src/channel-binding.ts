@@ -64,21 +64,32 @@ export function reportNonces(
   identity: ChannelIdentity,
 ): Readonly<Record<Role, Uint8Array>> {
   if (binding === 'exporter') return identity.exporters;
-  const keys = [spkiHash(identity.certificates.server), spkiHash(identity.certificates.client)];
   const nonceOf = (role: Role): Uint8Array => {
-    const writer = new ByteWriter();
-    for (const part of [
-      encodeUtf8(SPKI_V1_LABEL),
-      encodeUtf8(role),
-      identity.exporters[role],
-      encodeUtf8(mode),
-      ...keys,
-    ]) {
-      writer.sized32(part);
-    }
+    const writer = new ByteWriter().sized32(encodeUtf8(SPKI_V1_LABEL));
+    for (const part of channelParts({ role, mode, identity })) writer.sized32(part);
     return sha256(writer.finish());
   };
   return { client: nonceOf('client'), server: nonceOf('server') };
+}
+
+/** One connection, seen from one of its ends. */
+export interface ChannelEnd {
+  /** Of the end that proves something. */
+  readonly role: Role;
+  readonly mode: AttestationMode;
+  readonly identity: ChannelIdentity;
+}
+
+/** What proofs of one end are bound to, part by part: nothing that another connection has, too. */
+export function channelParts({ role, mode, identity }: ChannelEnd): readonly Uint8Array[] {
+  const { exporters, certificates } = identity;
+  return [
+    encodeUtf8(role),
+    exporters[role],
+    encodeUtf8(mode),
+    spkiHash(certificates.server),
+    spkiHash(certificates.client),
+  ];
 }
 
 /** The same few certificates come again and again. */

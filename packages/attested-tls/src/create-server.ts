@@ -116,6 +116,7 @@ function guard(
   };
   server.setSecureContext = (context): void => {
     settings.ownKeys.admit(context);
+    settings.peerKeyProofs.admit(context);
     setSecureContext(restrict(context));
   };
   server.addContext = (name, context): void => {

@@ -25,6 +25,8 @@ export type AttestedTlsErrorCode =
   | 'ERR_ATLS_CALLBACK'
   /** `requireBinding` is set and the peer does not offer the key binding. */
   | 'ERR_ATLS_BINDING'
+  /** A key proof of the peer is wrong, or a required one, of either end, is not to be had. */
+  | 'ERR_ATLS_KEY_PROOF'
   /** The TLS stack gave no exporter value. */
   | 'ERR_ATLS_EXPORTER'
   /** TLS failed after its handshake, or is not what attestation needs. */

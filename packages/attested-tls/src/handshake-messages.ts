@@ -9,6 +9,7 @@ import {
 } from './errors.ts';
 import type { FrameChannel } from './frame-channel.ts';
 import type { HandshakeTimer } from './handshake-timer.ts';
+import type { ServerNameCheck } from './key-proof-problem.ts';
 import { atlsCompleteSchema, decodeMessage, encodeMessage, isComplete } from './messages.ts';
 import type { AttestationSettings } from './options.ts';
 import { quotePeerText } from './reasons.ts';
@@ -22,6 +23,8 @@ export interface HandshakeContext {
   readonly ownAddress: string;
   /** `host:port` of the other end. */
   readonly peerAddress: string;
+  /** Of a client: what is wrong with the name in a certificate of its server. */
+  readonly checkServerName: ServerNameCheck | undefined;
   readonly settings: AttestationSettings;
   readonly timer: HandshakeTimer;
 }

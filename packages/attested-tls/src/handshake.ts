@@ -9,6 +9,12 @@ import {
 } from './attestation-mode.ts';
 import { type KeyBinding, peerIdOf, reportNonces } from './channel-binding.ts';
 import {
+  judgeKeyProof,
+  keyProtectionOf,
+  type PeerKeyProof,
+  proofKeyFor,
+} from './handshake-key-proof.ts';
+import {
   decode,
   failure,
   type HandshakeContext,
@@ -16,6 +22,7 @@ import {
   receive,
   send,
 } from './handshake-messages.ts';
+import { createKeyProof, KEY_PROOF_NAME } from './key-proof.ts';
 import {
   ATLS_VERSION,
   type AtlsRequest,
@@ -44,6 +51,8 @@ export interface Attestation {
   readonly keyBinding: KeyBinding;
   /** Where the private key of this end's certificate is; absent when this end sent none. */
   readonly keyProtection?: KeyProtection;
+  /** What the peer proved besides its TLS key; absent when it sent no proof. */
+  readonly peerKeyProof?: PeerKeyProof;
   /** Verdict on the peer; absent when the mode does not have it attested. */
   readonly result?: AttestationResult;
 }
@@ -72,22 +81,25 @@ export async function exchange(context: HandshakeContext): Promise<Attestation> 
   checkVersion(context, request.version);
   checkRequest(context, request);
   const keyBinding = chooseBinding(context, request);
+  const proofKeyId = proofKeyFor(context, request);
+  const keyProtection = keyProtectionOf(context, proofKeyId);
   const nonces = reportNonces(keyBinding, mode, identity);
 
   timer.enter('attest');
   // Both at once also because two peers that first wrote large reports would block each other.
   const [, response] = await Promise.all([
-    sendResponse(context, daemon, nonces[role], cachedOf(context, request)),
+    sendResponse(context, daemon, { nonce: nonces[role], request, proofKeyId }),
     receiveResponse(context),
   ]);
   checkVersion(context, response.version);
 
-  const own = identity.certificates[role];
+  const peerKeyProof = await judgeKeyProof(context, response);
   const attestation = {
     mode,
     peerId: peer.id,
     keyBinding,
-    ...(own === undefined ? {} : { keyProtection: settings.ownKeys.protectionOf(own) }),
+    ...(keyProtection === undefined ? {} : { keyProtection }),
+    ...(peerKeyProof === undefined ? {} : { peerKeyProof }),
   };
   if (!attests(peerRole, mode)) return attestation;
   const result = await judge(context, daemon, peer, nonces[peerRole], response.report);
@@ -115,14 +127,15 @@ async function sendRequest(
   daemon: OwnDaemon,
   peer: PeerInfo,
 ): Promise<void> {
-  const { mode } = context.settings;
+  const { mode, peerKeyProofs } = context.settings;
   // Nameless peers share one entry in caches of the reference: what it holds may be another's.
   const { cache: cached } =
     attests(peer.role, mode) && peer.id !== ''
       ? await daemon.call('PeerCache', (cmc, options) => cmc.peerCache({ peer: peer.id }, options))
       : { cache: [] };
   const attest = modeNumber(mode);
-  const request = { version: ATLS_VERSION, attest, cached, bindings: ['spki-v1'] };
+  const bindings = ['spki-v1', ...(peerKeyProofs.verifies ? [KEY_PROOF_NAME] : [])];
+  const request = { version: ATLS_VERSION, attest, cached, bindings };
   await send(context, atlsRequestSchema, request);
 }
 
@@ -138,22 +151,40 @@ function cachedOf({ identity, role }: HandshakeContext, request: AtlsRequest): r
   return identity.certificates[role] === undefined ? [] : (request.cached ?? []);
 }
 
+/** What this end shows the peer of itself. */
+interface OwnProofs {
+  readonly nonce: Uint8Array;
+  readonly request: AtlsRequest;
+  /** Key of the daemon that signs for the connection, if one does. */
+  readonly proofKeyId: string | undefined;
+}
+
 async function sendResponse(
   context: HandshakeContext,
   daemon: OwnDaemon,
-  nonce: Uint8Array,
-  cached: readonly string[],
+  { nonce, request, proofKeyId }: OwnProofs,
 ): Promise<void> {
-  const { mode, serialization } = context.settings;
-  if (!attests(context.role, mode)) {
-    await send(context, atlsResponseSchema, { version: ATLS_VERSION });
-    return;
-  }
+  const { role, identity, settings } = context;
+  const { mode, serialization } = settings;
   try {
-    const { report } = await daemon.call('Attest', (cmc, options) =>
-      cmc.attest({ nonce, cached }, { ...options, serialization }),
-    );
-    await send(context, atlsResponseSchema, { version: ATLS_VERSION, report });
+    const [attested, keyProof] = await Promise.all([
+      attests(role, mode)
+        ? daemon.call('Attest', (cmc, options) =>
+            cmc.attest(
+              { nonce, cached: cachedOf(context, request) },
+              { ...options, serialization },
+            ),
+          )
+        : {},
+      proofKeyId === undefined
+        ? undefined
+        : createKeyProof(daemon, proofKeyId, { role, mode, identity }),
+    ]);
+    await send(context, atlsResponseSchema, {
+      version: ATLS_VERSION,
+      ...attested,
+      ...(keyProof === undefined ? {} : { keyProof }),
+    });
   } catch (error) {
     // The peer waits for a Response: this one lets it end at once, with the reason. Whether it gets
     // out makes no difference here.

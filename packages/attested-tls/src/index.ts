@@ -23,6 +23,8 @@ export type {
 } from './errors.ts';
 export { AttestedTlsError } from './errors.ts';
 export type { Attestation } from './handshake.ts';
+export type { PeerKeyProof } from './handshake-key-proof.ts';
 export type { AttestationTimeouts } from './handshake-timer.ts';
 export type { AttestationOptions, PeerInfo, ResultListener } from './options.ts';
-export type { KeyProtection } from './own-keys.ts';
+export type { KeyProtection, RequiredKeyProtection } from './own-keys.ts';
+export type { CertificateSource } from './peer-key-proofs.ts';

@@ -16,6 +16,7 @@ import {
   uint8,
 } from '@cmc/attestationreport/codec';
 import { DecodeError } from '@cmc/bytes';
+import type { KeyProof } from './key-proof.ts';
 
 /** Version of the attestation protocol that this package speaks; there is no negotiation. */
 export const ATLS_VERSION = '1.3.0';
@@ -35,7 +36,7 @@ export interface AtlsRequest {
   /** Hex digests of metadata that the sender has already. */
   readonly cached?: readonly string[];
   readonly extendedReport?: boolean;
-  /** Names of key bindings that the sender can do. Not part of the reference protocol. */
+  /** Names of what the sender can do beyond the reference protocol. Not part of it either. */
   readonly bindings?: readonly string[];
 }
 
@@ -44,6 +45,8 @@ export interface AtlsResponse {
   readonly version: string;
   readonly error?: string;
   readonly report?: Uint8Array;
+  /** Only to peers that can verify it. Not part of the reference protocol. */
+  readonly keyProof?: KeyProof;
 }
 
 /** How the handshake ended for the sender. */
@@ -64,12 +67,19 @@ export const atlsRequestSchema: StructSchema<AtlsRequest> = struct<AtlsRequest>(
   },
 );
 
+const keyProofSchema: StructSchema<KeyProof> = struct<KeyProof>('KeyProof', {
+  certificates: field(0, list(bytes)),
+  signature: field(1, bytes),
+});
+
 export const atlsResponseSchema: StructSchema<AtlsResponse> = struct<AtlsResponse>(
   'AtlsHandshakeResponse',
   {
     version: field(0, mandatory(text)),
     error: optional(1, text),
     report: optional(2, bytes),
+    // As with `bindings`, out of the way of what the reference may add.
+    keyProof: optional(16, keyProofSchema),
   },
 );
 

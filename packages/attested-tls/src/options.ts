@@ -1,3 +1,4 @@
+import type { TlsOptions } from 'node:tls';
 import type { Cmc } from '@cmc/api';
 import type { AttestationResult, Serialization } from '@cmc/attestationreport';
 import { type AttestationMode, isAttestationMode, type Role } from './attestation-mode.ts';
@@ -7,7 +8,8 @@ import {
   type ResolvedTimeouts,
   resolveTimeouts,
 } from './handshake-timer.ts';
-import { OwnKeys } from './own-keys.ts';
+import { OwnKeys, type RequiredKeyProtection } from './own-keys.ts';
+import { type CertificateSource, PeerKeyProofs } from './peer-key-proofs.ts';
 
 /** Who is at the other end, while it is being attested. */
 export interface PeerInfo {
@@ -37,10 +39,24 @@ export interface AttestationOptions {
   /** Refuse peers that cannot bind reports to the TLS keys (`spki-v1`). Default `false`. */
   readonly requireBinding?: boolean | undefined;
   /**
-   * `remote`: refuse to use a TLS key that is in this process, with a `TypeError` before anything is
-   * sent. All keys must then come in the option `key`, from `openDaemonKey`.
+   * A key of the daemon in `cmc` that signs for each connection whose peer can verify that. It vouches
+   * for a TLS key that is in this process.
    */
-  readonly requireKeyProtection?: 'remote' | undefined;
+  readonly keyProof?: { readonly keyId: string } | undefined;
+  /**
+   * Whom to believe in the key proofs of peers: root certificates, PEM or DER. Default: those of the
+   * TLS option `ca`. Where there are none, peers are told that proofs cannot be verified here.
+   */
+  readonly keyProofRoots?: CertificateSource | undefined;
+  /** Refuse peers that send no key proof. Default `false`; a wrong one is refused always. */
+  readonly requirePeerKeyProof?: boolean | undefined;
+  /**
+   * `remote`: refuse to use a TLS key that is in this process, with a `TypeError` before anything is
+   * sent. All keys must then come in the option `key`, from `openDaemonKey`. `bound`: a key in this
+   * process will do where a key proof or a report of this end vouches for it; else the handshake
+   * fails.
+   */
+  readonly requireKeyProtection?: RequiredKeyProtection | undefined;
   readonly timeouts?: AttestationTimeouts | undefined;
   /** Largest message that is accepted, in bytes. Default 16 MiB. */
   readonly maxFrameBytes?: number | undefined;
@@ -60,6 +76,9 @@ export interface AttestationSettings {
   readonly serialization: Serialization;
   readonly requireBinding: boolean;
   readonly ownKeys: OwnKeys;
+  /** Key of the daemon that signs for connections. */
+  readonly proofKeyId: string | undefined;
+  readonly peerKeyProofs: PeerKeyProofs;
   readonly timeouts: ResolvedTimeouts;
   readonly maxFrameBytes: number;
   readonly onResult: ResultListener;
@@ -79,6 +98,9 @@ export function withoutAttestation<T extends AttestationOptions>(
     serialization: _serialization,
     mtls: _mtls,
     requireBinding: _requireBinding,
+    keyProof: _keyProof,
+    keyProofRoots: _keyProofRoots,
+    requirePeerKeyProof: _requirePeerKeyProof,
     requireKeyProtection: _requireKeyProtection,
     timeouts: _timeouts,
     maxFrameBytes: _maxFrameBytes,
@@ -88,8 +110,10 @@ export function withoutAttestation<T extends AttestationOptions>(
   return others;
 }
 
-/** Settings from options. @throws {TypeError | RangeError} an option is wrong */
-export function resolveAttestation(options: AttestationOptions): AttestationSettings {
+/** Settings from options, with those of TLS. @throws {TypeError | RangeError} an option is wrong */
+export function resolveAttestation(
+  options: AttestationOptions & Pick<TlsOptions, 'ca'>,
+): AttestationSettings {
   const mode = options.attest ?? 'mutual';
   if (!isAttestationMode(mode)) {
     throw new TypeError(`attest: expected mutual, client, server or none, got ${String(mode)}`);
@@ -97,6 +121,7 @@ export function resolveAttestation(options: AttestationOptions): AttestationSett
   if (options.cmc === undefined && mode !== 'none') {
     throw new TypeError(`cmc: attest: '${mode}' needs a Cmc or the address of a daemon`);
   }
+  const proofKeyId = proofKeyOf(options);
   const serialization = options.serialization ?? serializationOf(options.cmc) ?? 'cbor';
   if (serialization !== 'cbor' && serialization !== 'json') {
     throw new TypeError(`serialization: expected cbor or json, got ${String(serialization)}`);
@@ -108,6 +133,7 @@ export function resolveAttestation(options: AttestationOptions): AttestationSett
   const timeouts = resolveTimeouts(options.timeouts);
   const ownKeys = new OwnKeys(options.requireKeyProtection);
   ownKeys.admit(options);
+  const { keyProofRoots: roots, requirePeerKeyProof: required = false } = options;
   return {
     mode,
     cmc: options.cmc === undefined ? undefined : createCmcSource(options.cmc, timeouts.cmcMs),
@@ -115,10 +141,24 @@ export function resolveAttestation(options: AttestationOptions): AttestationSett
     serialization,
     requireBinding: options.requireBinding ?? false,
     ownKeys,
+    proofKeyId,
+    peerKeyProofs: new PeerKeyProofs({ required, roots }, options),
     timeouts,
     maxFrameBytes,
     onResult: options.onResult ?? (() => {}),
   };
+}
+
+function proofKeyOf({ cmc, keyProof }: AttestationOptions): string | undefined {
+  if (keyProof === undefined) return undefined;
+  const { keyId } = keyProof;
+  if (typeof keyId !== 'string' || keyId === '') {
+    throw new TypeError(`keyProof.keyId: expected the id of a key, got ${String(keyId)}`);
+  }
+  if (cmc === undefined) {
+    throw new TypeError('cmc: keyProof needs a Cmc or the address of a daemon');
+  }
+  return keyId;
 }
 
 function serializationOf(cmc: AttestationOptions['cmc']): Serialization | undefined {

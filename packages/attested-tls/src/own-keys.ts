@@ -3,9 +3,13 @@ import { sha256, spkiHash } from './channel-binding.ts';
 
 /**
  * Where the private TLS key of this end is: `remote`, in what `openDaemonKey` or a signer of
- * `@cmc/tls-remote-key` stands for, or `local`, in this process.
+ * `@cmc/tls-remote-key` stands for; else in this process: `bound`, where the peer has verified that
+ * something else of this end vouches for it on this connection, a key proof or an attestation
+ * report; or `local`.
  */
-export type KeyProtection = 'remote' | 'local';
+export type KeyProtection = 'remote' | 'bound' | 'local';
+/** What an end can demand of its own keys: the weakest protection that will do. */
+export type RequiredKeyProtection = Exclude<KeyProtection, 'local'>;
 
 /** The whole text: OpenSSL takes the first key that it finds, and no other may be in front of it. */
 const REMOTE_PEM =
@@ -18,13 +22,15 @@ const OPAQUE = ['pfx', 'secureContext', 'SNICallback', 'privateKeyIdentifier'] a
 
 /** The TLS keys that one end was given. */
 export class OwnKeys {
-  readonly #required: KeyProtection | undefined;
+  readonly #required: RequiredKeyProtection | undefined;
   /** SHA-256 of the SubjectPublicKeyInfo, hex, of each that is remote. */
   readonly #remote = new Set<string>();
 
-  constructor(required: 'remote' | undefined) {
-    if (required !== undefined && required !== 'remote') {
-      throw new TypeError(`requireKeyProtection: expected remote, got ${String(required)}`);
+  constructor(required: RequiredKeyProtection | undefined) {
+    if (required !== undefined && required !== 'remote' && required !== 'bound') {
+      throw new TypeError(
+        `requireKeyProtection: expected remote or bound, got ${String(required)}`,
+      );
     }
     this.#required = required;
   }
@@ -35,15 +41,22 @@ export class OwnKeys {
    */
   admit(options: object): void {
     const remote = keyTexts(options).map(remoteKeyHash);
-    if (this.#required !== undefined) checkAllRemote(options, remote);
+    if (this.#required === 'remote') checkAllRemote(options, remote);
     for (const hash of remote) if (hash !== undefined) this.#remote.add(hash);
   }
 
-  /** How the key of a certificate that this end has sent is protected. */
-  protectionOf(certificate: Uint8Array): KeyProtection {
-    return this.#remote.size > 0 && this.#remote.has(toHex(spkiHash(certificate)))
-      ? 'remote'
-      : 'local';
+  /**
+   * How the key of a certificate that this end has sent is protected.
+   * @param isBound whether something else vouches for it on the connection
+   */
+  protectionOf(certificate: Uint8Array, isBound: boolean): KeyProtection {
+    if (this.#remote.size > 0 && this.#remote.has(toHex(spkiHash(certificate)))) return 'remote';
+    return isBound ? 'bound' : 'local';
+  }
+
+  /** Whether a protection will do. What is not remote and has to be was refused before. */
+  suffices(protection: KeyProtection): boolean {
+    return this.#required === undefined || protection !== 'local';
   }
 }
 

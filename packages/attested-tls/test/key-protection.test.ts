@@ -61,13 +61,20 @@ describe.each(Object.entries(ENDS))('%s that requires remote keys', (_name, make
   });
 });
 
-test('a connection with local keys says so at both ends', async () => {
-  const { port, next } = await serve();
-  const client = dial(port);
-  const [, server] = await Promise.all([outcomeOf(client), next()]);
-  expect(client.attestation?.keyProtection).toBe('local');
-  expect(server).toMatchObject({ attestation: { keyProtection: 'local' } });
-});
+test.each([
+  ['mutual', 'bound', 'bound'],
+  ['client', 'bound', 'local'],
+  ['server', 'local', 'bound'],
+  ['none', 'local', 'local'],
+] as const)(
+  'in mode %s a local key of the client is %s, of the server %s',
+  async (attest, ...expected) => {
+    const { port, next } = await serve({ attest });
+    const client = dial(port, { attest });
+    const ends = await Promise.all([outcomeOf(client), next()]);
+    expect(ends.map((end) => Reflect.get(end, 'attestation').keyProtection)).toEqual(expected);
+  },
+);
 
 test('an end that sent no certificate has no protection of its key', async () => {
   const { port } = await serve({ mtls: false });
@@ -83,7 +90,7 @@ describe.skipIf(addonIsMissing())('a connection with a key of the daemon', () =>
     const client = dial(port, { ...key.tls, ...required });
     const [, server] = await Promise.all([outcomeOf(client), next()]);
     expect(client.attestation?.keyProtection).toBe('remote');
-    expect(server).toMatchObject({ attestation: { keyProtection: 'local' } });
+    expect(server).toMatchObject({ attestation: { keyProtection: 'bound' } });
   });
 
   test.each([
@@ -100,7 +107,7 @@ describe.skipIf(addonIsMissing())('a connection with a key of the daemon', () =>
     const client = dial(port, { ca: ca.pem });
     const [, server] = await Promise.all([outcomeOf(client), next()]);
     expect(server).toMatchObject({ attestation: { keyProtection: 'remote' } });
-    expect(client.attestation?.keyProtection).toBe('local');
+    expect(client.attestation?.keyProtection).toBe('bound');
   });
 
   test('is told from one of the same server with another key', async () => {
@@ -112,7 +119,7 @@ describe.skipIf(addonIsMissing())('a connection with a key of the daemon', () =>
     const [, named] = await Promise.all([outcomeOf(dialAs('localhost')), next()]);
     expect(named).toMatchObject({ attestation: { keyProtection: 'remote' } });
     const [, other] = await Promise.all([outcomeOf(dialAs('')), next()]);
-    expect(other).toMatchObject({ attestation: { keyProtection: 'local' } });
+    expect(other).toMatchObject({ attestation: { keyProtection: 'bound' } });
   });
 
   test('follows a change of the key', async () => {

@@ -44,7 +44,11 @@ describe.each(CASES)(
     test('completes with exactly the messages of the specification', async () => {
       const { raw, outcome } = await meet();
       const [request, response, complete] = await raw.handshake(MUTUAL, true);
-      expect(request).toEqual({ version: '1.3.0', attest: MUTUAL, bindings: ['spki-v1'] });
+      expect(request).toEqual({
+        version: '1.3.0',
+        attest: MUTUAL,
+        bindings: ['spki-v1', 'key-v1'],
+      });
       expect(Object.keys(response as object)).toEqual(['version', 'report']);
       expect(complete).toEqual({ version: '1.3.0', success: true });
       const end = await outcome;

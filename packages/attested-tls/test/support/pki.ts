@@ -1,4 +1,4 @@
-import { createFakeCa, type IssuedCertificate } from '@cmc/testkit';
+import { createFakeCa, type FakeCa, type IssuedCertificate } from '@cmc/testkit';
 
 /** TLS options of one end. */
 export interface TlsIdentity {
@@ -6,7 +6,7 @@ export interface TlsIdentity {
   readonly key: string;
 }
 
-const ca = createFakeCa({ commonName: 'TLS CA' });
+export const ca: FakeCa = createFakeCa({ commonName: 'TLS CA' });
 const strangerCa = createFakeCa({ commonName: 'Unknown CA' });
 
 const local = { dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] };

@@ -26,35 +26,77 @@ export interface RawMessage {
   readonly report?: Uint8Array;
   readonly error?: string;
   readonly success?: boolean;
+  readonly keyProof?: RawKeyProof;
+}
+export interface RawKeyProof {
+  readonly certificates: readonly Uint8Array[];
+  readonly signature: Uint8Array;
 }
 
 const CBOR_KEYS: Record<MessageKind, Record<string, number>> = {
   request: { version: 0, attest: 1, cached: 2, extendedReport: 3, bindings: 16 },
-  response: { version: 0, error: 1, report: 2 },
+  response: { version: 0, error: 1, report: 2, keyProof: 16 },
   complete: { version: 0, success: 1, error: 2 },
 };
 
 export function encodeRaw(kind: MessageKind, message: RawMessage, encoding: Encoding): Uint8Array {
-  const members = Object.entries(message);
+  const { keyProof, ...simple } = message;
+  const members: [string, unknown][] = Object.entries(simple);
   if (encoding === 'cbor') {
+    if (keyProof) {
+      const { certificates, signature } = keyProof;
+      members.push([
+        'keyProof',
+        new Map<number, unknown>([
+          [0, certificates],
+          [1, signature],
+        ]),
+      ]);
+    }
     return cborg.encode(new Map(members.map(([name, value]) => [CBOR_KEYS[kind][name], value])));
+  }
+  if (keyProof) {
+    members.push([
+      'keyProof',
+      { certificates: keyProof.certificates.map(base64), signature: base64(keyProof.signature) },
+    ]);
   }
   const text = members.map(([name, value]): [string, unknown] => [
     name,
-    value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value,
+    value instanceof Uint8Array ? base64(value) : value,
   ]);
   return Buffer.from(JSON.stringify(Object.fromEntries(text)));
 }
 
+function unbase64(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'base64'));
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
+}
+
 export function decodeRaw(kind: MessageKind, body: Uint8Array): RawMessage {
   if (body[0] === 0x7b) {
-    const { report, ...members } = JSON.parse(Buffer.from(body).toString());
-    return { ...members, ...(report && { report: new Uint8Array(Buffer.from(report, 'base64')) }) };
+    const { report, keyProof, ...members } = JSON.parse(Buffer.from(body).toString());
+    return {
+      ...members,
+      ...(report && { report: unbase64(report) }),
+      ...(keyProof && {
+        keyProof: {
+          certificates: keyProof.certificates.map(unbase64),
+          signature: unbase64(keyProof.signature),
+        },
+      }),
+    };
   }
   const map = cborg.decode(body, { useMaps: true }) as Map<number, unknown>;
   const names = Object.entries(CBOR_KEYS[kind]);
   return Object.fromEntries(
-    [...map].map(([key, value]) => [names.find(([, number]) => number === key)?.[0], value]),
+    [...map].map(([key, value]) => [
+      names.find(([, number]) => number === key)?.[0],
+      value instanceof Map ? { certificates: value.get(0), signature: value.get(1) } : value,
+    ]),
   );
 }
 
