@@ -46,10 +46,8 @@ export function checkConfig(config: CmcdConfig): void {
   if (requireOmsp === true && useOmsp === false) {
     throw conflict('requireOmsp: it checks revocation, which useOmsp turns off');
   }
-  if (config.imaSignatures === true && config.measurementLogs === false) {
-    throw conflict('imaSignatures: they are in event logs, which measurementLogs turns off');
-  }
   checkDrivers(config);
+  checkLogs(config);
   checkEndorsement(config);
   checkLocalEnrollment(config);
   checkEstEnrollment(config);
@@ -75,6 +73,13 @@ function checkDrivers({ drivers = [], ctr, ctrDriver, ctrLog, storage }: CmcdCon
     throw conflict(
       `ctr: containers are measured with driver ${measuring}, which drivers does not name`,
     );
+  }
+}
+
+function checkLogs({ measurementLogs, imaSignatures, tpmEventLog, imaLog }: CmcdConfig): void {
+  if (measurementLogs !== false) return;
+  if (imaSignatures === true || (tpmEventLog ?? imaLog) !== undefined) {
+    throw conflict('imaSignatures, tpmEventLog, imaLog: measurementLogs turns event logs off');
   }
 }
 

@@ -10,6 +10,8 @@ export type DriverSettingName =
   | 'excludePcrs'
   | 'measurementLogs'
   | 'imaSignatures'
+  | 'tpmEventLog'
+  | 'imaLog'
   | 'vmpl'
   | 'vendorCache'
   | 'endorsementMode'
@@ -28,6 +30,8 @@ export const DRIVER_SETTINGS: Readonly<Record<DriverSettingName, DriverSetting>>
   excludePcrs: { drivers: ['tpm'], byDefault: [] },
   measurementLogs: { drivers: ['tpm', 'tdx'], byDefault: true },
   imaSignatures: { drivers: ['tpm'], byDefault: false },
+  tpmEventLog: { drivers: ['tpm'] },
+  imaLog: { drivers: ['tpm'] },
   vmpl: { drivers: ['snp'] },
   vendorCache: { drivers: ['snp', 'tdx', 'sgx'] },
   endorsementMode: { drivers: ['tpm', 'snp', 'tdx', 'sgx'] },

@@ -63,6 +63,8 @@ export interface CmcdConfig {
   readonly excludePcrs?: readonly number[];
   readonly measurementLogs?: boolean;
   readonly imaSignatures?: boolean;
+  readonly tpmEventLog?: string;
+  readonly imaLog?: string;
   readonly vmpl?: number;
   readonly vendorCache?: string;
   readonly tpmKeyAlg?: 'EC256' | 'RSA2048';
@@ -224,6 +226,11 @@ export const cmcdConfigSchema: v.StrictObjectSchema<
     v.boolean(),
     'driver tpm: whether reports hold the signatures of measured files, for imaKeys of peers; 200 to 800 bytes each. Default false',
   ),
+  tpmEventLog: setting(
+    text,
+    'driver tpm: file of the log of the firmware. Default: that of the kernel for the first TPM',
+  ),
+  imaLog: setting(text, 'driver tpm: file of the binary list of IMA. Default: that of the kernel'),
   vmpl: setting(
     v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(3)),
     'driver snp: privilege level of reports. Default 0',

@@ -9,7 +9,8 @@ import { readableCertificates, readToken } from './enrollment.ts';
 /** The driver of this computer's TPM. @throws {TpmError} ERR_TPM_TRANSPORT: there is none */
 export async function openTpmDriver(context: DriverContext): Promise<TpmDriver> {
   const { config, containerLog, hashAlg, logger, tpm } = context;
-  const { storage, tpmKeyAlg, excludePcrs, measurementLogs, imaSignatures, ctrDriver } = config;
+  const { storage, tpmKeyAlg, excludePcrs, measurementLogs, imaSignatures } = config;
+  const { tpmEventLog, imaLog, ctrDriver } = config;
   if (tpm === undefined) throw new CmcdError('ERR_CMCD_NO_DRIVER', 'driver tpm needs a TPM');
   const info = await tpm.use(async (device, wait) => await device.capabilities.info(wait));
   logger.info({ ...info }, 'TPM found');
@@ -22,6 +23,8 @@ export async function openTpmDriver(context: DriverContext): Promise<TpmDriver> 
     ...(excludePcrs === undefined ? {} : { excludePcrs }),
     ...(measurementLogs === undefined ? {} : { measurementLogs }),
     ...(imaSignatures === undefined ? {} : { imaSignatures }),
+    ...(tpmEventLog === undefined ? {} : { eventLogPath: tpmEventLog }),
+    ...(imaLog === undefined ? {} : { imaLogPath: imaLog }),
     ...(ctrDriver !== 'tpm' || containerLog === undefined ? {} : { containerLog }),
     logger,
   });

@@ -128,6 +128,7 @@ describe('checkConfig', () => {
       { ...SW, excludePcrs: [], measurementLogs: true, imaSignatures: false },
     ],
     ['signatures of files in the logs of a TPM', { ...TPM, imaSignatures: true }],
+    ['logs of a TPM elsewhere', { ...TPM, tpmEventLog: '/l', imaLog: '/i' }],
     [
       'a TPM without event logs, nor signatures in them',
       { ...TPM, measurementLogs: false, imaSignatures: false },
@@ -202,6 +203,10 @@ describe('checkConfig', () => {
       'signatures of files without the logs they are in',
       { ...TPM, imaSignatures: true, measurementLogs: false },
     ],
+    ['a log of a firmware without a TPM', { ...SW, tpmEventLog: '/l' }],
+    ['a list of IMA without a TPM', { ...SW, imaLog: '/i' }],
+    ['a log that is not to be read', { ...TPM, tpmEventLog: '/l', measurementLogs: false }],
+    ['a list that is not to be read', { ...TPM, imaLog: '/i', measurementLogs: false }],
     ['a level of SNP without its driver', { ...MINIMAL, vmpl: 0 }],
     ['vendor certificates without a driver', { ...MINIMAL, vendorCache: '/v' }],
     ['a kind of TPM keys without a TPM', { ...MINIMAL, tpmKeyAlg: 'EC256' }],

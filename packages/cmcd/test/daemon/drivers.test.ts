@@ -44,6 +44,8 @@ describe('unreadDriverSettings', () => {
       excludePcrs: [10],
       measurementLogs: false,
       imaSignatures: true,
+      tpmEventLog: '/l',
+      imaLog: '/i',
       vmpl: 0,
       vendorCache: '/v',
       endorsementMode: 'est',
