@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ByteWriter, toBase64 } from '@cmc/bytes';
-import { imaAsciiToBinary, imaEntryDigest, parseImaList } from '@cmc/ima';
+import { type ImaEntry, imaAsciiToBinary, imaEntryDigest, parseImaList } from '@cmc/ima';
 import { vectorsDir } from '@cmc/testkit';
 import type { MeasuredFile } from './tpm-peer.ts';
 
@@ -13,10 +13,14 @@ export const SIGNERS: readonly [rsa: string, secp256k1: string] = [
   file('keylime-signers.2.pem'),
 ];
 
-/** A list of IMA: boot_aggregate, two files without a signature, two with. */
+/** A list of IMA: two files without a signature, two with. Its boot_aggregate is of another machine. */
 export const IMA_LIST: Uint8Array = imaAsciiToBinary(
-  readFileSync(file('ima-sig-keylime-combined.txt'), 'utf8'),
+  readFileSync(file('ima-sig-keylime-combined.txt'), 'utf8').replace(/^.* boot_aggregate .*\n/, ''),
 );
+
+export const IMA_ENTRIES: readonly ImaEntry[] = parseImaList(IMA_LIST, {
+  bank: 'SHA-256',
+}).entries;
 
 /** The signed files of {@link IMA_LIST}, as a driver reports them that is asked for signatures. */
 export function signedFiles(): readonly MeasuredFile[] {

@@ -87,7 +87,8 @@ export async function createTpmPeer(world: World, options: TpmPeerOptions = {}):
   };
 }
 
-async function metadataOf(
+/** Signed metadata of a computer without containers, with these reference values. */
+export async function metadataOf(
   world: World,
   components: readonly Component[],
 ): Promise<readonly Uint8Array[]> {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { createCmcClient } from '@cmc/api';
+import { type CmcClient, createCmcClient } from '@cmc/api';
 import type { AttestationResult } from '@cmc/attestationreport';
 import type { Logger } from '@cmc/bytes';
 import { onTestFinished } from 'vitest';
@@ -30,10 +30,8 @@ export async function startVerifier(
   };
   const daemon = await startDaemon(config, logger === undefined ? {} : { logger });
   onTestFinished(async () => await daemon.stop({ graceMs: 0 }));
-  const [endpoint] = daemon.endpoints;
-  const address = endpoint?.address ?? '';
   const verify: VerifyingDaemon['verify'] = async (report) => {
-    await using client = await createCmcClient({ api: 'socket', address });
+    await using client = await clientOf(daemon);
     return (await client.verify({ nonce: NONCE, report })).result;
   };
   return {
@@ -42,4 +40,9 @@ export async function startVerifier(
     reload: async () => await daemon.reload(),
     stop: async (options) => await daemon.stop(options),
   };
+}
+
+/** A client of the socket of a daemon in this process. */
+export async function clientOf({ endpoints: [endpoint] }: Daemon): Promise<CmcClient> {
+  return await createCmcClient({ api: 'socket', address: endpoint?.address ?? '' });
 }
