@@ -24,7 +24,10 @@ const period = {
 };
 /** Made once: an RSA key of this size takes its time. */
 const rsa = createFakeKeySync('RSA4096');
-const pss = { signature: 'PSS-SHA-384', key: rsa, ...period } as const;
+const pss = { signature: 'PSS-SHA-384', key: rsa } as const;
+
+/** When certificates are valid. */
+export type Period = Readonly<Record<'notBefore' | 'notAfter', Date>>;
 
 /** A hierarchy like AMD's for one generation. */
 export interface FakeAmd {
@@ -35,14 +38,18 @@ export interface FakeAmd {
   readonly asvk: FakeCa;
 }
 
-export async function createFakeAmd(product: SnpProduct): Promise<FakeAmd> {
-  const ark = createFakeCa({ commonName: `ARK-${product}`, ...pss });
+export async function createFakeAmd(
+  product: SnpProduct,
+  validity: Period = period,
+): Promise<FakeAmd> {
+  const common = { ...pss, ...validity };
+  const ark = createFakeCa({ commonName: `ARK-${product}`, ...common });
   return {
     product,
     root: parseCertificate(ark.certificate),
     ark,
-    ask: await ark.issueCa({ commonName: `SEV-${product}`, ...pss }),
-    asvk: await ark.issueCa({ commonName: `SEV-VLEK-${product}`, ...pss }),
+    ask: await ark.issueCa({ commonName: `SEV-${product}`, ...common }),
+    asvk: await ark.issueCa({ commonName: `SEV-VLEK-${product}`, ...common }),
   };
 }
 
