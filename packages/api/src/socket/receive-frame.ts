@@ -37,6 +37,7 @@ export async function receiveFrame(socket: Socket, options: ReceiveOptions): Pro
       }
     });
     const onEnd = (): void => {
+      if (state !== 'receiving') return;
       const message = 'connection closed before the message was complete';
       reject(new ApiError('ERR_API_UNAVAILABLE', message, { cause: socket.errored ?? undefined }));
     };

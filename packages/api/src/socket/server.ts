@@ -88,10 +88,12 @@ class SocketServer {
 
   async #exchange(socket: Socket, frame: Frame, share: ByteShare): Promise<void> {
     const gone = new AbortController();
-    socket.once('close', () => gone.abort(new ApiError('ERR_API_UNAVAILABLE', 'the peer is gone')));
+    const onClose = (): void => gone.abort(new ApiError('ERR_API_UNAVAILABLE', 'the peer is gone'));
+    socket.once('close', onClose);
     const answer = await this.#answer(frame, share, gone.signal).catch((error: unknown) =>
       errorFrame(error, guessSerialization(frame.payload)),
     );
+    socket.off('close', onClose);
     await this.#send(socket, answer);
   }
 
