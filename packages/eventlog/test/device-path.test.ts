@@ -117,7 +117,7 @@ const NODES: readonly (readonly [number, number, Uint8Array, object])[] = [
       subtype: 'BIOS Boot Specification Version 1.01',
       devicetype: 2,
       statusflag: 3,
-      descriptionstring: 'disk.',
+      descriptionstring: 'disk\0',
     },
   ],
 ];

@@ -12,6 +12,12 @@ const dataOf = (file: readonly string[], index: number): EventData => {
   return rest;
 };
 
+/** The first variable of a name that a log has. */
+const variableOf = (file: string, name: string): EventData['uefivariabledata'] =>
+  parseEventLog(readVector('eventlog', `${file}.bin`))
+    .events.map((event) => parseEventData(event).uefivariabledata)
+    .find((variable) => variable?.unicodename === name);
+
 const VM = ['vm-ovmf', 'eventlog.bin'];
 const LAPTOP = ['eventlog', 'tpm2tools-bootorder.bin'];
 
@@ -172,6 +178,48 @@ describe('events of real logs', () => {
       pcclienttaggedevent: { taggedeventid: '0x8F3B22EC', taggedeventdata: 'Linux initrd\0' },
     });
   });
+  test('boot entry of a BIOS, its description with the NUL', () => {
+    expect(variableOf('google-ubuntu2104-no-dbx', 'Boot0002')?.efiloadoption).toEqual({
+      attributes: 1,
+      description: 'VirtScsi(0,3,0) Disk',
+      filepathlist: [
+        {
+          type: 'BIOS Boot Specification Device Path.',
+          subtype: 'BIOS Boot Specification Version 1.01',
+          devicetype: 2,
+          statusflag: 0,
+          descriptionstring: 'VirtScsi(0,3,0) Disk\0',
+        },
+      ],
+      optionaldata: '\x11',
+    });
+  });
+  test('optional data that is not all UTF-16', () => {
+    const { optionaldata } =
+      variableOf('google-crypto-agile-sha256', 'Boot0004')?.efiloadoption ?? {};
+    expect(optionaldata).toBe(
+      '\u0104*\x01\0\u0800\0\0\0\u4000\x06\0\0\ue4d9\u54c2\uc47a\u4175\u42b9\u4f4f\ua588\ufffd' +
+        '\u0202\u0404.\\EFI\\shell\\Shell.efi\0\uff7f\x04',
+    );
+  });
+  test('names of partitions end where they end', () => {
+    const { events } = parseEventLog(readVector('eventlog', 'hirs-tpmlog-sha256.bin'));
+    const table = events.find(({ type }) => type === EventType.EFI_GPT_EVENT);
+    if (table === undefined) throw new Error('the log has no partition table');
+    const { partitions } = parseEventData(table).gptheader ?? {};
+    expect(partitions?.map(({ partitionname }) => partitionname)).toEqual([
+      'Basic data partition',
+      'EFI system partition',
+      'Microsoft reserved partition',
+      'Basic data partition',
+      'Basic data partition',
+    ]);
+  });
+  test('certificate of a boot loader, with bytes behind it', () => {
+    const { variablenameguid, variabledata } = variableOf('ibm-server-sm2', 'Shim') ?? {};
+    expect(variablenameguid).toBe('605dab50-e046-4300-abb6-3dd810dd8b23');
+    expect(variabledata).toHaveLength(1080);
+  });
   test('actions', () => {
     expect(dataOf(VM, 24)).toEqual({ stringcontent: 'Exit Boot Services Returned with Success' });
   });
@@ -198,10 +246,15 @@ describe('other types', () => {
     });
     expect(parsed(EventType.EVENT_TAG, data.slice(0, -1))).toEqual({});
   });
-  test('partition table whose count is more than there is', () => {
-    const event = parseEventLog(readVector(...LAPTOP)).events[24];
-    const data = (event?.data ?? new Uint8Array()).slice(0, -1);
-    expect(parsed(EventType.EFI_GPT_EVENT, data)).toEqual({});
+  test('partition table whose count is more than there is: no partitions', () => {
+    const { data = new Uint8Array() } = parseEventLog(readVector(...LAPTOP)).events[24] ?? {};
+    const whole = parsed(EventType.EFI_GPT_EVENT, data) as {
+      readonly gptheader: { readonly partitions: unknown };
+    };
+    const { partitions, ...header } = whole.gptheader;
+    expect(partitions).toHaveLength(3);
+    expect(parsed(EventType.EFI_GPT_EVENT, data.slice(0, -1))).toEqual({ gptheader: header });
+    expect(parsed(EventType.EFI_GPT_EVENT, data.slice(0, 91))).toEqual({});
   });
   test('text keeps what is printable', () => {
     const data = encodeUtf8('grub_cmd: ls\n\u00e9\0');

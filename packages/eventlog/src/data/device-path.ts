@@ -1,5 +1,13 @@
-import { ByteReader, DecodeError } from '@cmc/bytes';
-import { GUID_BYTES, hex32, printable, readGuid, readUint64, readUtf16z } from './fields.ts';
+import { ByteReader } from '@cmc/bytes';
+import {
+  GUID_BYTES,
+  hex32,
+  orUndefined,
+  plainText,
+  readGuid,
+  readUint64,
+  readUtf16z,
+} from './fields.ts';
 import type { EfiDevicePath } from './types.ts';
 
 const HEADER_BYTES = 4;
@@ -111,7 +119,7 @@ const TYPES: ReadonlyMap<number, NodeType> = new Map<number, NodeType>([
             read: (r: ByteReader) => ({
               devicetype: r.u16(),
               statusflag: r.u16(),
-              descriptionstring: printable(r.rest()),
+              descriptionstring: plainText(r.rest()),
             }),
           },
         ],
@@ -142,15 +150,12 @@ function readNode(type: number, subtype: number, body: ByteReader): EfiDevicePat
   if (known === undefined) return undefined;
   const knownSubtype = known.subtypes.get(subtype);
   if (knownSubtype === undefined) return { type: known.name };
-  try {
-    const fields = knownSubtype.read(body);
+  const { name, read } = knownSubtype;
+  return orUndefined(() => {
+    const fields = read(body);
     body.end();
-    const { name } = knownSubtype;
     return { type: known.name, ...(name === undefined ? {} : { subtype: name }), ...fields };
-  } catch (error) {
-    if (error instanceof DecodeError) return undefined;
-    throw error;
-  }
+  });
 }
 
 function readExtendedAcpi(reader: ByteReader): string {
@@ -164,7 +169,7 @@ function readExtendedAcpi(reader: ByteReader): string {
 function readAsciiz(reader: ByteReader): string {
   const bytes: number[] = [];
   for (let byte = reader.u8(); byte !== 0; byte = reader.u8()) bytes.push(byte);
-  return printable(Uint8Array.from(bytes));
+  return plainText(Uint8Array.from(bytes));
 }
 
 function readFilePath(reader: ByteReader): string {

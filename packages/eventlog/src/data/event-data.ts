@@ -2,7 +2,7 @@ import { ByteReader, decodeUtf8, toHex } from '@cmc/bytes';
 import type { LogEvent } from '../event-log.ts';
 import { EventType } from '../event-types.ts';
 import { readDevicePath } from './device-path.ts';
-import { hex32, printable, readGuid, readUint64 } from './fields.ts';
+import { hex32, orUndefined, printable, readGuid, readUint64 } from './fields.ts';
 import { readGpt } from './gpt.ts';
 import type { CertificateReader } from './signature-database.ts';
 import type {
@@ -13,7 +13,7 @@ import type {
   UefiHandoffTablePointer,
   UefiPlatformFirmwareBlob,
 } from './types.ts';
-import { orUndefined, readVariableData } from './variable.ts';
+import { readVariableData } from './variable.ts';
 
 const TABLE_BYTES = 24;
 

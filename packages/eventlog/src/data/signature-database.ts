@@ -1,12 +1,17 @@
 import { ByteReader } from '@cmc/bytes';
-import { GUID_BYTES, guidText } from './fields.ts';
+import { GUID_BYTES, guidText, orUndefined } from './fields.ts';
 import type { SignatureDatabase, UefiCertificate, UefiHash } from './types.ts';
 
-/** Parses a DER certificate for display; `undefined` when it is none. */
+/** Parses a DER certificate for display; `undefined`, or a `DecodeError`, when it is none. */
 export type CertificateReader<C> = (der: Uint8Array) => C | undefined;
 
 const X509 = 'a5c059a1-94e4-4aa7-87b5-ab155c2bf072';
-const SHA256 = 'c1c41626-504c-4092-aca9-41f936934328';
+/** Types of lists of hashes: SHA-1, SHA-256, SHA-384. Reports have one name for all. */
+const HASHES: readonly string[] = [
+  '826ca512-cf10-4ac9-b187-be01496631bd',
+  'c1c41626-504c-4092-aca9-41f936934328',
+  'ff3e5307-9fd0-48c9-85f1-8ad56c701e01',
+];
 const LIST_HEADER_BYTES = 28;
 
 /** EFI_SIGNATURE_LISTs (UEFI Specification, 32.4.1). @throws {DecodeError} */
@@ -26,10 +31,9 @@ export function readSignatureDatabase<C>(
     const signatureheader = reader.bytes(headerSize);
     const signatures = readSignatures(reader.bytes(room), signatureSize);
     const ueficertificates = type === X509 ? certificates(signatures, readCertificate) : [];
-    const sha256hashes: UefiHash[] =
-      type === SHA256
-        ? signatures.map(({ owner, data: hash }) => ({ signatureownerguid: owner, hash }))
-        : [];
+    const sha256hashes: UefiHash[] = HASHES.includes(type)
+      ? signatures.map(({ owner, data: hash }) => ({ signatureownerguid: owner, hash }))
+      : [];
     lists.push({
       efisignaturelistguid: type,
       ...(signatureheader.length === 0 ? {} : { signatureheader }),
@@ -63,7 +67,7 @@ function certificates<C>(
 ): UefiCertificate<C>[] {
   const found: UefiCertificate<C>[] = [];
   for (const { owner, data } of signatures) {
-    const certificate = readCertificate?.(data);
+    const certificate = orUndefined(() => readCertificate?.(data));
     if (certificate !== undefined) {
       found.push({ signatureownerguid: owner, certificates: certificate });
     }

@@ -2,7 +2,8 @@
 export type Uint64 = number | bigint;
 
 /**
- * Readable form of event data; `C` is what certificates of signature databases are shown as.
+ * Readable form of event data, under the names that reports have; `C` is what certificates of
+ * signature databases are shown as. Members are optional where reports leave out what is 0 or empty.
  * For display: but for the types of `digestMatchesData`, nothing here is covered by the digest.
  */
 export interface EventData<C = never> {
@@ -68,6 +69,10 @@ export interface EfiDevicePath {
   readonly endaddress?: Uint64;
   readonly vendorguid?: string;
   readonly vendordefineddata?: Uint8Array;
+  /** The format has it, and no writer: `pathname` says what an ACPI node is. */
+  readonly hid?: Uint8Array;
+  /** As `hid`. */
+  readonly uid?: Uint8Array;
   readonly partitionnumber?: number;
   readonly partitionstart?: Uint64;
   readonly partitionsize?: Uint64;
@@ -88,32 +93,36 @@ export interface EfiDevicePath {
 }
 
 export interface GptHeader {
-  readonly signature: Uint64;
-  readonly revision: number;
-  readonly headersize: number;
-  readonly headercrc32: number;
-  readonly reserved: number;
-  readonly mylba: Uint64;
-  readonly alternativelba: Uint64;
-  readonly firstusablelba: Uint64;
-  readonly lastusablelba: Uint64;
-  readonly diskguid: string;
-  readonly partitionentrylba: Uint64;
-  readonly numberofpartitionentries: number;
-  readonly sizeofpartitionentry: number;
-  readonly partitionentryarraycrc32: number;
-  readonly partitions: readonly GptPartitionEntry[];
+  readonly signature?: Uint64;
+  readonly revision?: number;
+  readonly headersize?: number;
+  readonly headercrc32?: number;
+  readonly reserved?: number;
+  readonly mylba?: Uint64;
+  readonly alternativelba?: Uint64;
+  readonly firstusablelba?: Uint64;
+  readonly lastusablelba?: Uint64;
+  readonly diskguid?: string;
+  readonly partitionentrylba?: Uint64;
+  readonly numberofpartitionentries?: number;
+  readonly sizeofpartitionentry?: number;
+  /** JSON only: it has one CBOR key with `partitions`, and CBOR carries neither. */
+  readonly partitionentryarraycrc32?: number;
+  /** JSON only. */
+  readonly partitions?: readonly GptPartitionEntry[];
 }
 
+/** JSON only: all members have one CBOR key, and CBOR carries none of them. */
 export interface GptPartitionEntry {
-  readonly partitiontypeguid: string;
-  readonly uniquepartitionguid: string;
-  readonly startinglba: Uint64;
-  readonly endinglba: Uint64;
-  readonly attributes: Uint64;
-  readonly partitionname: string;
+  readonly partitiontypeguid?: string;
+  readonly uniquepartitionguid?: string;
+  readonly startinglba?: Uint64;
+  readonly endinglba?: Uint64;
+  readonly attributes?: Uint64;
+  readonly partitionname?: string;
 }
 
+/** JSON only: both members have one CBOR key, and CBOR carries neither. */
 export interface PcClientTaggedEvent {
   /** `0x%08X` */
   readonly taggedeventid: string;
@@ -129,7 +138,7 @@ export interface ImageLoadEvent {
 }
 
 export interface UefiHandoffTablePointer {
-  readonly ueficonfigurationtable: readonly UefiConfigurationTable[];
+  readonly ueficonfigurationtable: readonly UefiConfigurationTable[] | null;
 }
 
 export interface UefiConfigurationTable {

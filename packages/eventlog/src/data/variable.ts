@@ -1,6 +1,14 @@
-import { ByteReader, DecodeError, toHex } from '@cmc/bytes';
+import { ByteReader, toHex } from '@cmc/bytes';
 import { readDevicePath } from './device-path.ts';
-import { guidText, printable, readGuid, readUint16s, readUtf16z, utf16Text } from './fields.ts';
+import {
+  guidText,
+  orUndefined,
+  plainText,
+  readGuid,
+  readUint16s,
+  readUtf16z,
+  utf16Text,
+} from './fields.ts';
 import { type CertificateReader, readSignatureDatabase } from './signature-database.ts';
 import type { EfiLoadOption, UefiVariableData } from './types.ts';
 
@@ -23,6 +31,12 @@ export interface UefiVariable {
 /** The variable that event data holds, exactly. @throws {DecodeError} */
 export function parseUefiVariable(eventData: Uint8Array): UefiVariable {
   const reader = new ByteReader(eventData, 'uefiVariable', 'little');
+  const variable = readVariable(reader);
+  reader.end();
+  return variable;
+}
+
+function readVariable(reader: ByteReader): UefiVariable {
   const guid = reader.field('variableName', readGuid);
   const nameUnits = reader.field('unicodeNameLength', (r) => r.u64());
   const dataBytes = reader.field('variableDataLength', (r) => r.u64());
@@ -31,17 +45,20 @@ export function parseUefiVariable(eventData: Uint8Array): UefiVariable {
   }
   const name = reader.field('unicodeName', (r) => utf16Text(r.bytes(2 * Number(nameUnits))));
   const data = reader.field('variableData', (r) => r.bytes(Number(dataBytes)));
-  reader.end();
   return { guid, name, data };
 }
 
-/** For display: an empty object when the lengths are wrong, `undefined` when there is no header. */
+/**
+ * For display: an empty object when the lengths are wrong, `undefined` when there is no header. What
+ * follows is let pass: boot loaders write too much.
+ */
 export function readVariableData<C>(
   eventData: Uint8Array,
   readCertificate: CertificateReader<C> | undefined,
 ): UefiVariableData<C> | undefined {
   if (eventData.length < HEADER_BYTES) return undefined;
-  const variable = orUndefined(() => parseUefiVariable(eventData));
+  const reader = new ByteReader(eventData, 'uefiVariable', 'little');
+  const variable = orUndefined(() => readVariable(reader));
   if (variable === undefined) return {};
   const { guid, name, data } = variable;
   const content = orUndefined(() => readContent(name, data, readCertificate));
@@ -58,7 +75,7 @@ function readContent<C>(
     return { signaturedb: readSignatureDatabase(data, readCertificate) };
   }
   if (GUID_ARRAYS.includes(name)) return { guidarray: readGuids(data) };
-  if (LANGUAGES.includes(name)) return { stringcontent: printable(data) };
+  if (LANGUAGES.includes(name)) return { stringcontent: plainText(data) };
   switch (name) {
     case 'BootOrder':
       return { bootorder: readUint16s(reader) };
@@ -87,18 +104,14 @@ function readLoadOption(reader: ByteReader): EfiLoadOption {
   return {
     attributes,
     description,
-    filepathlist: nodes.length === 0 ? null : nodes,
+    filepathlist: nodes,
     ...(rest.length === 0 ? {} : { optionaldata: optionalText(rest) }),
   };
 }
 
-/** UTF-16 text where it is well-formed, else hex. */
+/** UTF-16 text where there can be one, else hex. */
 function optionalText(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-16le', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return toHex(bytes);
-  }
+  return bytes.length % 2 === 0 ? utf16Text(bytes) : toHex(bytes);
 }
 
 function readGuids(data: Uint8Array): string[] {
@@ -106,14 +119,4 @@ function readGuids(data: Uint8Array): string[] {
   for (let at = 0; at + 16 <= data.length; at += 16)
     guids.push(guidText(data.subarray(at, at + 16)));
   return guids;
-}
-
-/** What `read` gives, `undefined` when the bytes are malformed. */
-export function orUndefined<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof DecodeError) return undefined;
-    throw error;
-  }
 }
