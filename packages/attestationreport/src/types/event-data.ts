@@ -1,149 +1,25 @@
+import type * as eventlog from '@cmc/eventlog';
 import type { X509CertExtracted } from './result.ts';
 
-/** A 64-bit unsigned number of the wire: `bigint` where `number` would lose digits. */
-export type Uint64 = number | bigint;
+export type {
+  EfiDevicePath,
+  EfiLoadOption,
+  GptHeader,
+  GptPartitionEntry,
+  ImageLoadEvent,
+  PcClientTaggedEvent,
+  UefiConfigurationTable,
+  UefiHandoffTablePointer,
+  UefiHash,
+  UefiPlatformFirmwareBlob,
+  Uint64,
+} from '@cmc/eventlog';
 
 /**
  * Readable form of the data of a firmware event, as the attester's log parser gave it.
  * For display: nothing here is covered by a digest comparison.
  */
-export interface EventData {
-  readonly uefivariabledata?: UefiVariableData;
-  readonly gptheader?: GptHeader;
-  readonly pcclienttaggedevent?: PcClientTaggedEvent;
-  readonly imageloadevent?: ImageLoadEvent;
-  readonly uefihandofftablepointer?: UefiHandoffTablePointer;
-  readonly uefiplatformfirmwareblob?: UefiPlatformFirmwareBlob;
-  readonly stringcontent?: string;
-  readonly rawdata?: Uint8Array;
-}
-
-export interface UefiVariableData {
-  readonly variablenameguid?: string;
-  readonly unicodename?: string;
-  readonly signaturedb?: readonly SignatureDatabase[];
-  readonly bootorder?: readonly number[];
-  readonly bootnext?: number;
-  readonly bootcurrent?: number;
-  readonly bootoptionsupport?: number;
-  readonly efiloadoption?: EfiLoadOption;
-  readonly driverorder?: readonly number[];
-  readonly stringcontent?: string;
-  readonly variabledata?: Uint8Array;
-  readonly guidarray?: readonly string[];
-}
-
-export interface SignatureDatabase {
-  readonly efisignaturelistguid?: string;
-  readonly signatureheader?: Uint8Array;
-  readonly ueficertificates?: readonly UefiCertificate[];
-  readonly sha256hashes?: readonly UefiHash[];
-}
-
-export interface UefiCertificate {
-  readonly signatureownerguid: string;
-  readonly certificates: X509CertExtracted;
-}
-
-export interface UefiHash {
-  readonly signatureownerguid: string;
-  readonly hash?: Uint8Array;
-}
-
-export interface EfiLoadOption {
-  readonly attributes: number;
-  readonly description: string;
-  readonly filepathlist: readonly EfiDevicePath[] | null;
-  readonly optionaldata?: string;
-}
-
-export interface EfiDevicePath {
-  readonly type: string;
-  readonly subtype?: string;
-  readonly function?: number;
-  readonly device?: number;
-  readonly functionnumber?: number;
-  readonly memorytype?: number;
-  readonly startaddress?: Uint64;
-  readonly endaddress?: Uint64;
-  readonly vendorguid?: string;
-  readonly vendordefineddata?: Uint8Array;
-  readonly hid?: Uint8Array;
-  readonly uid?: Uint8Array;
-  readonly partitionnumber?: number;
-  readonly partitionstart?: Uint64;
-  readonly partitionsize?: Uint64;
-  readonly partitionsignature?: Uint8Array;
-  readonly partitionformat?: number;
-  readonly signaturetype?: number;
-  readonly bootentry?: number;
-  readonly pathname?: string;
-  readonly protocolguid?: string;
-  readonly firmwareFileName?: string;
-  readonly startingaddress?: Uint64;
-  readonly endingaddress?: Uint64;
-  readonly disktypeguid?: string;
-  readonly diskinstance?: number;
-  readonly devicetype?: number;
-  readonly statusflag?: number;
-  readonly descriptionstring?: string;
-}
-
-export interface GptHeader {
-  readonly signature?: Uint64;
-  readonly revision?: number;
-  readonly headersize?: number;
-  readonly headercrc32?: number;
-  readonly reserved?: number;
-  readonly mylba?: Uint64;
-  readonly alternativelba?: Uint64;
-  readonly firstusablelba?: Uint64;
-  readonly lastusablelba?: Uint64;
-  readonly diskguid?: string;
-  readonly partitionentrylba?: Uint64;
-  readonly numberofpartitionentries?: number;
-  readonly sizeofpartitionentry?: number;
-  /** JSON only: it has one CBOR key with `partitions`, and CBOR carries neither. */
-  readonly partitionentryarraycrc32?: number;
-  /** JSON only. */
-  readonly partitions?: readonly GptPartitionEntry[];
-}
-
-/** JSON only: all members have one CBOR key, and CBOR carries none of them. */
-export interface GptPartitionEntry {
-  readonly partitiontypeguid?: string;
-  readonly uniquepartitionguid?: string;
-  readonly startinglba?: Uint64;
-  readonly endinglba?: Uint64;
-  readonly attributes?: Uint64;
-  readonly partitionname?: string;
-}
-
-/** JSON only: both members have one CBOR key, and CBOR carries neither. */
-export interface PcClientTaggedEvent {
-  /** `0x%08X` */
-  readonly taggedeventid: string;
-  readonly taggedeventdata: string;
-}
-
-export interface ImageLoadEvent {
-  readonly imagelocationinmemory: Uint64;
-  readonly imagelengthinmemory: Uint64;
-  readonly imagelinktimeaddress: Uint64;
-  readonly uefidevicepath?: readonly EfiDevicePath[];
-}
-
-export interface UefiHandoffTablePointer {
-  readonly ueficonfigurationtable: readonly UefiConfigurationTable[] | null;
-}
-
-export interface UefiConfigurationTable {
-  readonly guid: string;
-  readonly tableaddress: Uint64;
-}
-
-/** Both big-endian. */
-export interface UefiPlatformFirmwareBlob {
-  readonly blobbase: Uint8Array;
-  readonly bloblength: Uint8Array;
-}
+export type EventData = eventlog.EventData<X509CertExtracted>;
+export type UefiVariableData = eventlog.UefiVariableData<X509CertExtracted>;
+export type SignatureDatabase = eventlog.SignatureDatabase<X509CertExtracted>;
+export type UefiCertificate = eventlog.UefiCertificate<X509CertExtracted>;
