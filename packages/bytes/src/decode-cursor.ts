@@ -44,6 +44,11 @@ export abstract class DecodeCursor {
     });
   }
 
+  /** Containers around the current position. */
+  protected get depth(): number {
+    return this.#depth;
+  }
+
   protected enter(): void {
     if (++this.#depth > MAX_DEPTH) this.fail('ERR_DECODE_LIMIT', `nested deeper than ${MAX_DEPTH}`);
   }
@@ -57,7 +62,18 @@ export abstract class DecodeCursor {
     if (index >= MAX_CONTAINER_ITEMS) {
       this.fail('ERR_DECODE_LIMIT', `more than ${MAX_CONTAINER_ITEMS} items in one container`);
     }
-    if (--this.#itemsLeft < 0) this.fail('ERR_DECODE_LIMIT', 'more items than the limit in total');
+    this.countItems(1);
+  }
+
+  /** Accounts for elements and members that are not counted one by one. */
+  protected countItems(count: number): void {
+    this.#itemsLeft -= count;
+    if (this.#itemsLeft < 0) this.fail('ERR_DECODE_LIMIT', 'more items than the limit in total');
+  }
+
+  /** Elements and members that may still come. */
+  protected get itemsLeft(): number {
+    return this.#itemsLeft;
   }
 }
 

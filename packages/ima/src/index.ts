@@ -4,6 +4,7 @@ export { type BootAggregate, bootAggregates } from './boot-aggregate.ts';
 export type { FileDigest, ImaEntry } from './entry.ts';
 export { type EntryDigestOptions, imaEntryDigest } from './entry-digest.ts';
 export { type ParseImaOptions, parseImaList, replayImaList } from './list.ts';
+export { type PcrReplay, replayPcr } from './pcr.ts';
 export { ImaReplay, type ImaReplayOptions, type ImaState } from './replay.ts';
 export {
   createImaKeyring,

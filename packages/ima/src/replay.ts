@@ -3,6 +3,7 @@ import { digest, digestSize, type HashName } from './algorithms.ts';
 import { checkField, fileDigest, type ImaEntry, parseTemplateData, pathOf } from './entry.ts';
 import { sha256Extend, sha256Words } from './sha256.ts';
 import { type Template, templateByName } from './templates.ts';
+import { bytesOf, wordsOf } from './words.ts';
 
 const MAX_ENTRY_BYTES = 4 * 1024 * 1024;
 const MAX_TEMPLATE_NAME = 128;
@@ -344,16 +345,4 @@ function hashedData(template: Template, bytes: Uint8Array, start: number, end: n
 /** PCR 17-22 are ones until a dynamic launch. */
 function firstValue(pcr: number, bank: HashName): Uint8Array {
   return new Uint8Array(digestSize(bank)).fill(pcr >= 17 && pcr <= 22 ? 0xff : 0);
-}
-
-function wordsOf(bytes: Uint8Array): Int32Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Int32Array.from({ length: 8 }, (_, i) => view.getInt32(4 * i));
-}
-
-function bytesOf(words: Int32Array): Uint8Array {
-  const bytes = new Uint8Array(4 * words.length);
-  const view = new DataView(bytes.buffer);
-  for (const [i, word] of words.entries()) view.setInt32(4 * i, word);
-  return bytes;
 }

@@ -1,5 +1,6 @@
 import { concatBytes, DecodeCursor, type DecodeOptions, decodeUtf8 } from '@cmc/bytes';
 import { type CborKey, Float } from './cbor-value.ts';
+import type { Kind } from './kind.ts';
 
 /** Major types of RFC 8949, section 3.1. */
 export const MAJOR: Readonly<
@@ -21,14 +22,20 @@ const TRUE = 0xf5;
 const NULL = 0xf6;
 const BREAK = 0xff;
 const INDEFINITE = 31;
-/** Up to this length a text of ASCII characters is put together faster than a decoder is called. */
-const SHORT_TEXT = 24;
+/** Up to this length texts are looked for among those that were read before. */
+const SHORT_TEXT = 16;
+/** Short texts (names of types, algorithms and properties come again and again), by their hash. */
+const shortTexts: string[] = new Array(256).fill('');
 
 /** Strict CBOR (RFC 8949), pulled item by item; canonical encoding required unless told otherwise. */
 export class CborReader extends DecodeCursor {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #canonical: boolean;
+  /** Keys of the maps around the current position, by depth. */
+  readonly #keys: SeenKeys[] = [];
+  /** The last item of each kind that is repeated. */
+  readonly #repeated = new Map<unknown, RepeatedItem>();
 
   constructor(bytes: Uint8Array, name: string, options: DecodeOptions = {}) {
     super(name, bytes.length, options);
@@ -137,7 +144,9 @@ export class CborReader extends DecodeCursor {
 
   /** Enters a map. @returns the number of members, `undefined` for indefinite length */
   beginMap(): number | undefined {
-    return this.#begin(MAJOR.map, 2);
+    const count = this.#begin(MAJOR.map, 2);
+    this.#keysOfMap().clear();
+    return count;
   }
 
   /** Whether item `index` of the current array or map follows; leaves the container when not. */
@@ -150,21 +159,43 @@ export class CborReader extends DecodeCursor {
     return true;
   }
 
-  /** Key of a map member. `keys` is what was seen in this map before. */
-  readKey(keys: SeenKeys): CborKey {
+  /** Key of the next member of the current map; none comes twice. */
+  readKey(): CborKey {
     const start = this.position;
     const major = this.peekMajor();
     if (major > MAJOR.negative && major !== MAJOR.text) this.#unexpected('integer or text as key');
     const key = major === MAJOR.text ? this.readText() : this.readInteger();
+    const keys = this.#keysOfMap();
     if (this.#canonical) this.#requireAscending(keys, start);
     else if (keys.add(key)) this.fail('ERR_DECODE_DUPLICATE', 'duplicate map key');
     return key;
   }
 
   /** As {@link CborReader.readKey}, for maps whose keys must be text. */
-  readTextKey(keys: SeenKeys): string {
+  readTextKey(): string {
     if (this.peekMajor() !== MAJOR.text) this.#unexpected('text as key');
-    return String(this.readKey(keys));
+    return String(this.readKey());
+  }
+
+  /**
+   * Value of the next item, for which `read` is called, unless it was read before from the same
+   * bytes, right before this one: then that value, which `share` was called with.
+   */
+  readRepeated<T>(kind: Kind<T>, share: (value: T) => void): T {
+    const last = this.#repeated.get(kind);
+    if (last !== undefined && last.depth === this.depth && this.#continuesWith(last)) {
+      this.position += last.end - last.start;
+      this.countItems(last.items);
+      if (!last.isShared) share(last.value as T);
+      last.isShared = true;
+      return last.value as T;
+    }
+    const { position: start, itemsLeft } = this;
+    const value = kind.readCbor(this);
+    const items = itemsLeft - this.itemsLeft;
+    const { depth, position: end } = this;
+    this.#repeated.set(kind, { value, start, end, depth, items, isShared: false });
+    return value;
   }
 
   /** Enters a container that is no array or map. */
@@ -173,6 +204,24 @@ export class CborReader extends DecodeCursor {
     const value = read();
     this.leave();
     return value;
+  }
+
+  /** Whether the next bytes are those of an item that was read: no item is the prefix of another. */
+  #continuesWith({ start, end }: RepeatedItem): boolean {
+    const length = end - start;
+    if (length > this.#bytes.length - this.position) return false;
+    for (let i = 0; i < length; i++) {
+      if (this.#bytes[start + i] !== this.#bytes[this.position + i]) return false;
+    }
+    return true;
+  }
+
+  #keysOfMap(): SeenKeys {
+    const known = this.#keys[this.depth];
+    if (known !== undefined) return known;
+    const keys = new SeenKeys();
+    this.#keys[this.depth] = keys;
+    return keys;
   }
 
   // Sorted keys cannot repeat, so that the order is all that has to be checked.
@@ -280,13 +329,28 @@ export class CborReader extends DecodeCursor {
   }
 
   #shortText(start: number, end: number): string {
-    let text = '';
-    for (let i = start; i < end; i++) {
-      const byte = this.#bytes[i] ?? 0;
-      if (byte >= 0x80) return this.#decodeText(this.#bytes.subarray(start, end));
-      text += String.fromCharCode(byte);
-    }
+    let hash = end - start;
+    for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + this.#byteAt(at)) | 0;
+    const slot = (hash ^ (hash >>> 8)) & (shortTexts.length - 1);
+    const known = shortTexts[slot] ?? '';
+    if (this.#isAscii(known, start, end)) return known;
+    const text = this.#decodeText(this.#bytes.subarray(start, end));
+    shortTexts[slot] = text;
     return text;
+  }
+
+  /** Whether a range holds the characters of `text`, all of ASCII. */
+  #isAscii(text: string, start: number, end: number): boolean {
+    if (text.length !== end - start) return false;
+    for (let i = 0; i < text.length; i++) {
+      const byte = this.#byteAt(start + i);
+      if (byte >= 0x80 || byte !== text.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+
+  #byteAt(position: number): number {
+    return this.#bytes[position] ?? 0;
   }
 
   #decodeText(bytes: Uint8Array): string {
@@ -320,12 +384,28 @@ export class CborReader extends DecodeCursor {
   }
 }
 
+/** An item that was read, and where. */
+interface RepeatedItem {
+  readonly value: unknown;
+  readonly start: number;
+  readonly end: number;
+  readonly depth: number;
+  /** How many elements and members it has, and those in it. */
+  readonly items: number;
+  isShared: boolean;
+}
+
 /** What one map needs to find duplicate keys. */
-export class SeenKeys {
+class SeenKeys {
   /** Range of the last key in the input. */
   start = 0;
   end = 0;
   #keys: Set<CborKey> | undefined;
+
+  clear(): void {
+    this.end = 0;
+    this.#keys = undefined;
+  }
 
   /** @returns whether `key` was there already */
   add(key: CborKey): boolean {

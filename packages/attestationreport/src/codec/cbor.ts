@@ -1,5 +1,5 @@
 import { ByteWriter, type DecodeOptions } from '@cmc/bytes';
-import { CborReader, MAJOR, SeenKeys } from './cbor-reader.ts';
+import { CborReader, MAJOR } from './cbor-reader.ts';
 import { type CborKey, type CborValue, Float, Tagged } from './cbor-value.ts';
 import {
   writeBoolean,
@@ -78,10 +78,9 @@ function readArray(reader: CborReader, options: DecodeCborOptions): CborValue {
 
 function readMap(reader: CborReader, options: DecodeCborOptions): CborValue {
   const map = new Map<CborKey, CborValue>();
-  const keys = new SeenKeys();
   const count = reader.beginMap();
   for (let index = 0; reader.nextItem(index, count); index++) {
-    const key = reader.readKey(keys);
+    const key = reader.readKey();
     reader.path.push(String(key));
     map.set(key, readCborItem(reader, options));
     reader.path.pop();

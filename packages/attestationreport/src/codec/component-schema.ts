@@ -8,7 +8,7 @@ import type {
 } from '../types/report.ts';
 import { eventDataSchema } from './event-data-schema.ts';
 import { ociSpec } from './json-object.ts';
-import { bool, bytes, hex, int, list, nullable, text } from './kinds.ts';
+import { bool, bytes, hex, int, list, nullable, repeated, text } from './kinds.ts';
 import { field, optional, type StructSchema, struct } from './struct.ts';
 
 const referenceHashSchema = struct<ReferenceHash>('ReferenceHash', {
@@ -53,7 +53,7 @@ export const componentSchema: StructSchema<Component> = struct<Component>('Compo
   version: optional(3, text),
   optional: optional(4, bool),
   description: optional(5, text),
-  properties: optional(6, list(propertySchema)),
+  properties: optional(6, repeated(list(propertySchema))),
   eventdata: optional(7, eventDataSchema),
   ctrData: optional(8, ctrDataSchema),
   intelCollateral: optional(9, intelCollateralSchema),

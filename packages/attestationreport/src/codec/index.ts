@@ -31,6 +31,7 @@ export {
   map,
   nullable,
   oneOf,
+  repeated,
   text,
   uint8,
   uint16,
@@ -39,7 +40,9 @@ export {
 } from './kinds.ts';
 export type { Decoded } from './message.ts';
 export { decodeStruct, detectSerialization, encodeStruct } from './message.ts';
+export type { CborMetadata } from './metadata-schema.ts';
 export {
+  cborMetadataSchema,
   imageDescriptionSchema,
   manifestDescriptionSchema,
   manifestSchema,

@@ -1,6 +1,6 @@
 import type { ByteWriter } from '@cmc/bytes';
 import type { JsonObject, JsonValue } from '../types/report.ts';
-import { type CborReader, MAJOR, SeenKeys } from './cbor-reader.ts';
+import { type CborReader, MAJOR } from './cbor-reader.ts';
 import { Float } from './cbor-value.ts';
 import {
   writeBoolean,
@@ -44,10 +44,9 @@ export const ociSpec: Kind<JsonObject> = {
 
 function readObject(reader: CborReader): JsonObject {
   const object: Record<string, JsonValue> = Object.create(null);
-  const keys = new SeenKeys();
   const count = reader.beginMap();
   for (let index = 0; reader.nextItem(index, count); index++) {
-    const key = reader.readTextKey(keys);
+    const key = reader.readTextKey();
     reader.path.push(key);
     object[key] = readValue(reader);
     reader.path.pop();

@@ -1,6 +1,13 @@
-import { type DecodeCursor, fromBase64, fromHex, toBase64, toHex } from '@cmc/bytes';
+import {
+  type DecodeCursor,
+  fromBase64,
+  fromHex,
+  MAX_CONTAINER_ITEMS,
+  toBase64,
+  toHex,
+} from '@cmc/bytes';
 import type { Uint64 } from '../types/event-data.ts';
-import { MAJOR, SeenKeys } from './cbor-reader.ts';
+import { MAJOR } from './cbor-reader.ts';
 import {
   writeBoolean,
   writeBytes,
@@ -89,12 +96,13 @@ export function list<T>(item: Kind<T>): Kind<readonly T[]> {
       return values;
     },
     readCbor(reader) {
-      const values: T[] = [];
-      if (reader.readNull()) return values;
+      if (reader.readNull()) return [];
       const count = reader.beginArray();
-      while (reader.nextItem(values.length, count)) {
-        reader.path.push(values.length);
-        values.push(item.readCbor(reader));
+      // An array that grows takes room for 17 elements, and most of these have one or two.
+      const values = new Array<T>(Math.min(count ?? 0, MAX_CONTAINER_ITEMS));
+      for (let index = 0; reader.nextItem(index, count); index++) {
+        reader.path.push(index);
+        values[index] = item.readCbor(reader);
         reader.path.pop();
       }
       return values;
@@ -128,10 +136,9 @@ export function map<T>(item: Kind<T>): Kind<ReadonlyMap<string, T>> {
     readCbor(reader) {
       const values = new Map<string, T>();
       if (reader.readNull()) return values;
-      const keys = new SeenKeys();
       const count = reader.beginMap();
       for (let index = 0; reader.nextItem(index, count); index++) {
-        const key = reader.readTextKey(keys);
+        const key = reader.readTextKey();
         reader.path.push(key);
         values.set(key, item.readCbor(reader));
         reader.path.pop();
@@ -144,6 +151,19 @@ export function map<T>(item: Kind<T>): Kind<ReadonlyMap<string, T>> {
     },
     writeCbor: (writer, value) => writeMap(writer, value, item.writeCbor),
   };
+}
+
+/**
+ * A list whose elements are objects without depth, and which comes again and again in one message
+ * (components of one source have the same properties): lists that follow an equal one are the same
+ * object in CBOR, and frozen then.
+ */
+export function repeated<T extends object>(kind: Kind<readonly T[]>): Kind<readonly T[]> {
+  const freeze = (values: readonly T[]): void => {
+    for (const value of values) Object.freeze(value);
+    Object.freeze(values);
+  };
+  return { ...kind, readCbor: (reader) => reader.readRepeated(kind, freeze) };
 }
 
 /** A kind whose value may be `null`, which is also its zero value. */

@@ -195,8 +195,21 @@ export const metadataFields: Fields<Metadata> = {
   location: optional(undefined, text),
 };
 
+/** Metadata of any kind, as CBOR has them. */
+export interface CborMetadata extends Metadata {
+  readonly serverOrLocation?: string;
+}
+
 /** Payload of a signed metadata item of any kind. */
 export const metadataSchema: StructSchema<Metadata> = struct<Metadata>('Metadata', metadataFields);
+/**
+ * As {@link metadataSchema}, for CBOR only: one key stands for the OMSP server of a manifest and for
+ * the location of an image description, and the type decides.
+ */
+export const cborMetadataSchema: StructSchema<CborMetadata> = struct<CborMetadata>('Metadata', {
+  ...metadataFields,
+  serverOrLocation: optional(20, text),
+});
 /** The members that every kind of metadata begins with, alone. */
 export const metaInfoSchema: StructSchema<MetaInfo> = struct<MetaInfo>('MetaInfo', metaInfoFields);
 /** The members of manifests, alone. */

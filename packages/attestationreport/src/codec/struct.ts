@@ -1,6 +1,6 @@
 import { compareBytes, type DecodeCursor } from '@cmc/bytes';
 import { readCborItem } from './cbor.ts';
-import { MAJOR, SeenKeys } from './cbor-reader.ts';
+import { MAJOR } from './cbor-reader.ts';
 import { encodeKey, writeHead } from './cbor-writer.ts';
 import { quoteJson } from './json-text.ts';
 import type { Kind } from './kind.ts';
@@ -62,6 +62,15 @@ export function struct<T extends object>(name: string, fields: Fields<T>): Struc
     .filter((member) => member.key !== undefined)
     .sort((a, b) => compareBytes(a.cbor, b.cbor));
   const byKey = new Map(inCbor.map((member): [FieldKey | bigint, Member] => [member.key, member]));
+  const assemble = assembler(members);
+  // Of the structures that were read before: there are as many as such structures nest.
+  const spare: unknown[][] = [];
+  const takeSlots = (): unknown[] => spare.pop() ?? new Array(members.length).fill(ABSENT);
+  const finish = (slots: unknown[], cursor: DecodeCursor): T => {
+    const value = assemble(slots, cursor) as T;
+    spare.push(slots.fill(ABSENT));
+    return value;
+  };
 
   return {
     name,
@@ -72,7 +81,7 @@ export function struct<T extends object>(name: string, fields: Fields<T>): Struc
     isBlank: (value) => members.every((member) => isUnset(member, itemOf(member, value))),
 
     readJson(reader) {
-      const slots = emptySlots(members);
+      const slots = takeSlots();
       let unknown: Set<string> | undefined;
       reader.beginObject();
       for (let index = 0; ; index++) {
@@ -94,22 +103,21 @@ export function struct<T extends object>(name: string, fields: Fields<T>): Struc
         }
         reader.path.pop();
       }
-      return assemble(members, slots, reader) as T;
+      return finish(slots, reader);
     },
 
     readCbor(reader) {
-      const slots = emptySlots(members);
-      const keys = new SeenKeys();
+      const slots = takeSlots();
       const count = reader.beginMap();
       for (let index = 0; reader.nextItem(index, count); index++) {
-        const key = reader.readKey(keys);
+        const key = reader.readKey();
         const member = byKey.get(key);
         reader.path.push(member?.name ?? String(key));
         if (member === undefined) readCborItem(reader);
         else slots[member.index] = member.kind.readCbor(reader);
         reader.path.pop();
       }
-      return assemble(members, slots, reader) as T;
+      return finish(slots, reader);
     },
 
     toJson(value) {
@@ -166,27 +174,29 @@ function compile<T extends object>(fields: Fields<T>): readonly Member[] {
   }));
 }
 
-function emptySlots(members: readonly Member[]): unknown[] {
-  return new Array(members.length).fill(ABSENT);
-}
-
-/** Object with the members in the order of the description, whatever order they came in. */
-function assemble(
+/**
+ * What makes an object of the members, in the order of the description, whatever order they came in.
+ * A constructor of its own for each structure lets engines keep all members within the object.
+ */
+function assembler(
   members: readonly Member[],
-  slots: readonly unknown[],
-  cursor: DecodeCursor,
-): object {
-  const value: Record<string, unknown> = {};
-  for (const { name, index, kind, optionalInJson } of members) {
-    const item = slots[index];
-    if (item !== ABSENT) {
-      if (!optionalInJson || !kind.isEmpty(item)) value[name] = item;
-    } else if (!optionalInJson) {
-      if (kind.zero === undefined) cursor.fail('ERR_DECODE_MISSING', `member ${name} is missing`);
-      value[name] = kind.zero;
+): (slots: readonly unknown[], cursor: DecodeCursor) => object {
+  function Blank(): void {}
+  Blank.prototype = Object.prototype;
+  const Constructor = Blank as unknown as new () => Record<string, unknown>;
+  return (slots, cursor) => {
+    const value = new Constructor();
+    for (const { name, index, kind, optionalInJson } of members) {
+      const item = slots[index];
+      if (item !== ABSENT) {
+        if (!optionalInJson || !kind.isEmpty(item)) value[name] = item;
+      } else if (!optionalInJson) {
+        if (kind.zero === undefined) cursor.fail('ERR_DECODE_MISSING', `member ${name} is missing`);
+        value[name] = kind.zero;
+      }
     }
-  }
-  return value;
+    return value;
+  };
 }
 
 /** Value of a structure without members, if there may be one. */

@@ -1,8 +1,8 @@
 import { CmcError } from '@cmc/bytes';
 import {
+  type CborMetadata,
+  cborMetadataSchema,
   decodeStruct,
-  imageDescriptionSchema,
-  manifestSchema,
   metadataSchema,
 } from '../codec/index.ts';
 import { LruCache } from '../crypto/index.ts';
@@ -10,7 +10,6 @@ import { ErrorCode } from '../error-codes.ts';
 import { extractPayload, type SignedItem, type VerifiedItem, verifySigned } from '../sign/index.ts';
 import type { Metadata } from '../types/metadata.ts';
 import type { SignatureResult } from '../types/result.ts';
-import type { Serialization } from '../types/serialization.ts';
 import { type Certificate, fingerprint } from '../x509/index.ts';
 import { IMAGE_DESCRIPTION, MANIFEST } from './metadata-types.ts';
 
@@ -107,36 +106,27 @@ function readContent(
   try {
     const { payload, serialization } = signed.ok ? signed : extractPayload(bytes);
     code = ErrorCode.ParseMetadata;
-    const decoded = decodeStruct(metadataSchema, payload);
-    if (decoded.serialization !== serialization) {
-      const details = `expected a payload in ${serialization}, got ${decoded.serialization}`;
-      return { metadata: decoded.value, faults: [{ code, details }] };
-    }
-    return { metadata: withSharedKey(decoded.value, payload, serialization), faults: [] };
+    const { value, serialization: got } =
+      serialization === 'cbor'
+        ? decodeStruct(cborMetadataSchema, payload)
+        : decodeStruct(metadataSchema, payload);
+    const metadata = withSharedMember(value);
+    if (got === serialization) return { metadata, faults: [] };
+    return {
+      metadata,
+      faults: [{ code, details: `expected a payload in ${serialization}, got ${got}` }],
+    };
   } catch (error) {
     if (!(error instanceof CmcError)) throw error;
     return { metadata: NO_METADATA, faults: [{ code, details: error.message }] };
   }
 }
 
-/**
- * In CBOR, one key stands for the OMSP server of a manifest and for the location of an image
- * description: the type decides. Without the server, no CBOR manifest could be revoked.
- */
-function withSharedKey(
-  metadata: Metadata,
-  payload: Uint8Array,
-  serialization: Serialization,
-): Metadata {
-  if (serialization === 'json') return metadata;
-  if (metadata.type === MANIFEST) {
-    const { omspServer } = decodeStruct(manifestSchema, payload).value;
-    return { ...metadata, ...(omspServer === undefined ? {} : { omspServer }) };
-  }
-  if (metadata.type === IMAGE_DESCRIPTION) {
-    const { location } = decodeStruct(imageDescriptionSchema, payload).value;
-    return { ...metadata, ...(location === undefined ? {} : { location }) };
-  }
+/** With the member that its type has. Without its OMSP server, no CBOR manifest could be revoked. */
+function withSharedMember({ serverOrLocation, ...metadata }: CborMetadata): Metadata {
+  if (serverOrLocation === undefined) return metadata;
+  if (metadata.type === MANIFEST) return { ...metadata, omspServer: serverOrLocation };
+  if (metadata.type === IMAGE_DESCRIPTION) return { ...metadata, location: serverOrLocation };
   return metadata;
 }
 

@@ -258,6 +258,21 @@ describe('R18 to R21 files that IMA measured', () => {
     expect(faults(tpm)).toEqual([]);
   });
 
+  test('R18 a violation is refused though a manifest lists what it extends', async () => {
+    const what = tpmComponent(10, violation('/bin/busybox'));
+    const tpm = await refused({
+      events: withFiles([...list, violation('/bin/busybox')]),
+      references: [...references, ...optional([what])],
+    });
+    expect(failures(tpm)).toEqual([expect.objectContaining({ name: '/bin/busybox', index: 10 })]);
+    expect(tpm.summary.errorCodes).toContain(ErrorCode.RefValType);
+    const withoutIt = await refused({
+      events: withFiles(list),
+      references: [...references, ...optional([what])],
+    });
+    expect(withoutIt.summary.errorCodes).toContain(ErrorCode.RefValType);
+  });
+
   test.each([
     ['zeros, as in the list of the kernel', new Uint8Array(32)],
     ['the digest of its entry', digestOfEvent(file('/bin/busybox', known))],

@@ -1,4 +1,5 @@
 import { concatBytes, equalBytes, toHex } from '@cmc/bytes';
+import { replayPcr } from '@cmc/ima';
 import { digest, digestLength, type HashName } from '../../crypto/index.ts';
 import type { Artifact, Component } from '../../types/report.ts';
 import type { DigestResult } from '../../types/result.ts';
@@ -39,7 +40,8 @@ export function appraiseEventLog(
   const complain = (problem: string): void => {
     if (problems.length < MAX_PROBLEMS) problems.push(`PCR ${index}: ${problem}`);
   };
-  let measured = initialValue(index, hash);
+  let measured = replayPcr(hash, initialValue(index, hash));
+  /** The same replay until the first event that is unknown. */
   let verified = measured;
   const results: DigestResult[] = [];
   events.forEach((event, position) => {
@@ -56,22 +58,27 @@ export function appraiseEventLog(
     if (event.name === INIT_VALUE) {
       const problem = initProblem(value, index, position);
       if (problem !== undefined) complain(problem);
-      else measured = verified = value;
+      else measured = verified = replayPcr(hash, value);
       return;
     }
-    measured = digest(hash, concatBytes(measured, value));
-    const isKnown = references.knows(index, value);
     const reference = references.take(index, value);
-    const signer = isKnown ? undefined : signatures?.signerOf(event, index, value, hash);
-    if (reference === undefined && signer === undefined) {
-      results.push(unknownEvent(event, value, index, hash));
-      return;
-    }
-    verified = digest(hash, concatBytes(verified, value));
-    if (reference !== undefined) results.push(knownEvent(event, reference, value, index, hash));
+    const signer =
+      reference === undefined ? signatures?.signerOf(event, index, value, hash) : undefined;
+    if (reference) results.push(knownEvent(event, reference, value, index, hash));
     else if (signer !== undefined) results.push(signedEvent(signer, value, index, hash));
+    else results.push(unknownEvent(event, value, index, hash));
+    const isUnknown = !reference && signer === undefined;
+    if (isUnknown && verified === measured) verified = replayPcr(hash, measured.value());
+    measured.extend(value);
+    if (!isUnknown && verified !== measured) verified.extend(value);
   });
-  return { index, measured, verified, events: results, problems };
+  return {
+    index,
+    measured: measured.value(),
+    verified: verified.value(),
+    events: results,
+    problems,
+  };
 }
 
 /** The value that a PCR has when nothing was measured into it. */
@@ -100,7 +107,8 @@ function knownEvent(
   index: number,
   hashAlg: HashName,
 ): DigestResult {
-  const isSameName = event.name.toLowerCase() === reference.name.toLowerCase();
+  const isSameName =
+    event.name === reference.name || event.name.toLowerCase() === reference.name.toLowerCase();
   return {
     success: true,
     launched: true,

@@ -1,8 +1,8 @@
-import { toHex } from '@cmc/bytes';
 import type { HashName } from '../../crypto/index.ts';
 import type { Component } from '../../types/report.ts';
 import type { DigestResult } from '../../types/result.ts';
 import { hashOf, propertyOf } from './components.ts';
+import { DigestMap } from './digest-map.ts';
 import type { Reference } from './evidence-verifier.ts';
 import { INIT_VALUE, PCR_SUMMARY } from './tpm-log.ts';
 
@@ -23,7 +23,8 @@ interface Expected {
  * stands in the manifests, an optional one (a file that may be run) any number of times.
  */
 export class TpmReferences {
-  readonly #byDigest = new Map<string, Expected>();
+  /** Those that stand for events, by PCR and digest. */
+  readonly #events = new Map<number, DigestMap<Expected>>();
   readonly #byPcr = new Map<number, Reference[]>();
   /** What must be measured into a PCR. */
   readonly #mandatory = new Map<number, Set<Expected>>();
@@ -49,18 +50,13 @@ export class TpmReferences {
     return this.#byPcr.get(index) ?? [];
   }
 
-  /** Whether there is a reference for an event, even if none is left. */
-  knows(index: number, digest: Uint8Array): boolean {
-    return this.#byDigest.has(keyOf(index, digest));
-  }
-
-  /** The reference for an event; `undefined` when there is none, or none is left. */
-  take(index: number, digest: Uint8Array): Component | undefined {
-    const expected = this.#byDigest.get(keyOf(index, digest));
+  /** The reference for an event; `null` when none is left, `undefined` when there never was one. */
+  take(index: number, digest: Uint8Array): Component | null | undefined {
+    const expected = this.#events.get(index)?.get(digest);
     if (expected === undefined) return undefined;
     expected.seen += 1;
-    if (!expected.isOptional && expected.seen > expected.allowed) return undefined;
-    return expected.component;
+    const isLeft = expected.isOptional || expected.seen <= expected.allowed;
+    return isLeft ? expected.component : null;
   }
 
   /** The mandatory references of a PCR whose events have not come. */
@@ -110,15 +106,31 @@ export class TpmReferences {
     // The value of a whole PCR stands for no event: with a log, it is one that is missing.
     if (component.name === INIT_VALUE) return;
     const isOptional = component.optional === true;
-    const isEvent = component.name !== PCR_SUMMARY;
-    const key = keyOf(index, digest);
-    const known = isEvent ? this.#byDigest.get(key) : undefined;
-    if (known !== undefined) known.allowed += 1;
-    const expected = known ?? { component, isOptional, allowed: 1, seen: 0 };
-    if (isEvent && known === undefined) this.#byDigest.set(key, expected);
+    if (component.name === PCR_SUMMARY) {
+      if (!isOptional) this.#require(index, { component, isOptional, allowed: 1, seen: 0 });
+      return;
+    }
+    if (digest.every((byte) => byte === 0xff)) {
+      const problem = 'its digest is what IMA extends when it could not measure';
+      this.#faults.push(`${component.name} of manifest ${manifest}: ${problem}`);
+      return;
+    }
+    const expected = this.#eventOf(index, digest, component);
+    expected.allowed += 1;
     if (isOptional) return;
     expected.component = component;
     this.#require(index, expected);
+  }
+
+  #eventOf(index: number, digest: Uint8Array, component: Component): Expected {
+    const events = this.#events.get(index) ?? new DigestMap<Expected>();
+    this.#events.set(index, events);
+    const known = events.get(digest);
+    if (known !== undefined) return known;
+    const isOptional = component.optional === true;
+    const expected: Expected = { component, isOptional, allowed: 0, seen: 0 };
+    events.add(digest, expected);
+    return expected;
   }
 
   #require(index: number, expected: Expected): void {
@@ -126,8 +138,4 @@ export class TpmReferences {
     if (mandatory === undefined) this.#mandatory.set(index, new Set([expected]));
     else mandatory.add(expected);
   }
-}
-
-function keyOf(index: number, digest: Uint8Array): string {
-  return `${index}:${toHex(digest)}`;
 }
