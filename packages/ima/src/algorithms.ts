@@ -6,8 +6,8 @@ export type HashName = 'SHA-1' | 'SHA-256' | 'SHA-384' | 'SHA-512';
 
 interface HashAlgorithm {
   readonly size: number;
-  /** Its name in node:crypto. */
-  readonly nodeName: string;
+  /** Its name in the kernel, and in node:crypto. */
+  readonly kernelName: string;
   readonly portable: (data: Uint8Array) => Uint8Array;
 }
 
@@ -20,10 +20,10 @@ interface MaybeNode {
 }
 
 const HASHES: Readonly<Record<HashName, HashAlgorithm>> = Object.freeze({
-  'SHA-1': { size: 20, nodeName: 'sha1', portable: sha1 },
-  'SHA-256': { size: 32, nodeName: 'sha256', portable: sha256 },
-  'SHA-384': { size: 48, nodeName: 'sha384', portable: sha384 },
-  'SHA-512': { size: 64, nodeName: 'sha512', portable: sha512 },
+  'SHA-1': { size: 20, kernelName: 'sha1', portable: sha1 },
+  'SHA-256': { size: 32, kernelName: 'sha256', portable: sha256 },
+  'SHA-384': { size: 48, kernelName: 'sha384', portable: sha384 },
+  'SHA-512': { size: 64, kernelName: 'sha512', portable: sha512 },
 });
 
 // Not an import: bundlers for browsers trip over those.
@@ -33,15 +33,20 @@ const nodeHashing = (globalThis as MaybeNode).process?.getBuiltinModule?.('node:
 
 /** Digest of `data`. */
 export function digest(bank: HashName, data: Uint8Array): Uint8Array {
-  const { nodeName, portable } = HASHES[bank];
+  const { kernelName, portable } = HASHES[bank];
   return nodeHashing === undefined
     ? portable(data)
-    : new Uint8Array(nodeHashing.hash(nodeName, data, 'buffer'));
+    : new Uint8Array(nodeHashing.hash(kernelName, data, 'buffer'));
 }
 
 /** Digest of `data` where there is no node:crypto. */
 export function portableDigest(bank: HashName, data: Uint8Array): Uint8Array {
   return HASHES[bank].portable(data);
+}
+
+/** What the kernel calls an algorithm: `sha256`. */
+export function kernelHashName(bank: HashName): string {
+  return HASHES[bank].kernelName;
 }
 
 /** Length of a digest, in bytes. */

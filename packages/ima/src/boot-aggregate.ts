@@ -1,5 +1,9 @@
-import { concatBytes } from '@cmc/bytes';
-import { digest, type HashName } from './algorithms.ts';
+import { concatBytes, encodeUtf8 } from '@cmc/bytes';
+import { digest, type HashName, kernelHashName } from './algorithms.ts';
+import type { ImaEntry } from './entry.ts';
+import { kernelTemplates, type TemplateField } from './templates.ts';
+
+const PATH = encodeUtf8('boot_aggregate\0');
 
 /** A value that the first entry of a list, `boot_aggregate`, may have. */
 export interface BootAggregate {
@@ -34,4 +38,27 @@ export function bootAggregates(
     }
   }
   return candidates;
+}
+
+/**
+ * The entry for an aggregate in every template of the kernel that names the algorithm. It is of no
+ * file: what templates say of files besides digest and name is empty (ima_template_lib.c).
+ */
+export function bootAggregateEntries(
+  aggregate: Uint8Array,
+  bank: HashName,
+): readonly Pick<ImaEntry, 'template' | 'fields' | 'isViolation'>[] {
+  const contentOf = ({ name, kind, isOptional }: TemplateField): Uint8Array => {
+    if (name === 'n-ng') return PATH;
+    if (isOptional) return new Uint8Array();
+    const type = kind === 'typed-digest' ? 'ima:' : '';
+    return concatBytes(encodeUtf8(`${type}${kernelHashName(bank)}:\0`), aggregate);
+  };
+  return kernelTemplates()
+    .filter(({ isLegacy }) => !isLegacy)
+    .map(({ name, fields }) => ({
+      template: name,
+      fields: new Map(fields.map((field) => [field.name, contentOf(field)])),
+      isViolation: false,
+    }));
 }

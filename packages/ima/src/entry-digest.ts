@@ -1,8 +1,7 @@
 import { ByteWriter, concatBytes, type Endianness } from '@cmc/bytes';
 import { digest, digestSize, type HashName } from './algorithms.ts';
 import type { ImaEntry } from './entry.ts';
-
-const LEGACY_NAME_BYTES = 256;
+import { LEGACY_NAME_BYTES } from './templates.ts';
 
 export interface EntryDigestOptions {
   readonly bank: HashName;

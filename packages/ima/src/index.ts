@@ -1,15 +1,16 @@
-export type { HashName } from './algorithms.ts';
+export { type HashName, kernelHashName } from './algorithms.ts';
 export { imaAsciiToBinary } from './ascii.ts';
-export { type BootAggregate, bootAggregates } from './boot-aggregate.ts';
+export { type BootAggregate, bootAggregateEntries, bootAggregates } from './boot-aggregate.ts';
 export type { FileDigest, ImaEntry } from './entry.ts';
 export { type EntryDigestOptions, imaEntryDigest } from './entry-digest.ts';
+export { decodeImaEntry, encodeImaEntry, type ImaEntryContent } from './entry-text.ts';
 export { type ParseImaOptions, parseImaList, replayImaList } from './list.ts';
 export { type PcrReplay, replayPcr } from './pcr.ts';
 export { ImaReplay, type ImaReplayOptions, type ImaState } from './replay.ts';
 export {
   createImaKeyring,
+  hasFileSignature,
   type ImaKeyring,
   type ImaSignatureResult,
   verifyImaSignature,
 } from './signature.ts';
-export { decodeSignedEntry, encodeSignedEntry, type SignedImaEntry } from './signed-entry.ts';

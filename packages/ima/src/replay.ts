@@ -2,14 +2,13 @@ import { DecodeError, type DecodeErrorCode, type Endianness, equalBytes } from '
 import { digest, digestSize, type HashName } from './algorithms.ts';
 import { checkField, fileDigest, type ImaEntry, parseTemplateData, pathOf } from './entry.ts';
 import { sha256Extend, sha256Words } from './sha256.ts';
-import { type Template, templateByName } from './templates.ts';
+import { LEGACY_NAME_BYTES, type Template, templateByName } from './templates.ts';
 import { bytesOf, wordsOf } from './words.ts';
 
 const MAX_ENTRY_BYTES = 4 * 1024 * 1024;
 const MAX_TEMPLATE_NAME = 128;
 const MAX_TEMPLATES = 64;
 const LAST_PCR = 23;
-const LEGACY_NAME_BYTES = 256;
 const SHA1_BYTES = 20;
 
 /** What a replay can be resumed from. */

@@ -42,6 +42,8 @@ const OTHER_FIELDS: readonly TemplateField[] = [
   { name: 'imode', kind: 'uint16', isOptional: true },
 ];
 const MAX_FIELDS = 15;
+/** What the name of the first template is padded to where it is hashed; it is shorter. */
+export const LEGACY_NAME_BYTES = 256;
 
 export interface Template {
   readonly name: string;
@@ -68,6 +70,11 @@ export function templateByName(name: string): Template | undefined {
     fields.push(field);
   }
   return { name, fields, isLegacy: name === 'ima' };
+}
+
+/** The templates that the kernel has a name for. */
+export function kernelTemplates(): readonly Template[] {
+  return [...TEMPLATES.keys()].flatMap((name) => templateByName(name) ?? []);
 }
 
 /** Digest lengths by the names of the kernel's hash algorithms, in its order (hash_info.h). */

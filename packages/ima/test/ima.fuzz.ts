@@ -2,7 +2,10 @@ import { concatBytes, encodeUtf8, fromHex } from '@cmc/bytes';
 import { fuzzDecoder } from '@cmc/testkit';
 import {
   createImaKeyring,
+  decodeImaEntry,
+  encodeImaEntry,
   imaAsciiToBinary,
+  imaEntryDigest,
   parseImaList,
   verifyImaSignature,
 } from '../src/index.ts';
@@ -46,4 +49,23 @@ fuzzDecoder({
     readVector(...path.split('/')),
   ),
   decode: (bytes) => imaAsciiToBinary(new TextDecoder().decode(bytes)),
+});
+
+fuzzDecoder({
+  name: 'decodeImaEntry',
+  seeds: [
+    ...parseImaList(TEMPLATES, { bank: 'SHA-256' }).entries,
+    {
+      template: 'ima',
+      fields: new Map([
+        ['d', DIGEST.subarray(0, 20)],
+        ['n', encodeUtf8('/f')],
+      ]),
+      isViolation: false,
+    },
+  ].map((entry) => encodeUtf8(encodeImaEntry(entry) ?? '')),
+  decode: (bytes) => {
+    const entry = decodeImaEntry(new TextDecoder().decode(bytes));
+    imaEntryDigest({ ...entry, isViolation: false }, { bank: 'SHA-256' });
+  },
 });

@@ -2,6 +2,7 @@ import type { AttestationResult, Metadata, MetadataVersionStore } from '@cmc/att
 import { createPolicyEngine } from '@cmc/attestationreport/policy';
 import { parseCertificate } from '@cmc/attestationreport/x509';
 import { encodeUtf8 } from '@cmc/bytes';
+import { bootAggregateEntries, encodeImaEntry, imaEntryDigest } from '@cmc/ima';
 import { createFakeCa, createFakeKeySync } from '@cmc/testkit';
 import {
   createScene,
@@ -29,6 +30,7 @@ import {
 } from '../../../packages/attestationreport/test/support/software.ts';
 import {
   BOOT,
+  type FakeEvent,
   type FakeTpmOptions,
   fakeTpm,
   tpmMetadata,
@@ -118,6 +120,7 @@ async function judgeTpm(
   world: World,
   options: Partial<FakeTpmOptions> = {},
   verifyOptions: VerifyChanges = {},
+  references: Readonly<Record<number, readonly FakeEvent[]>> = BOOT,
 ): Promise<AttestationResult> {
   const key = createFakeKeySync('EC256');
   const { certificate } = await world.scene.ca.issue({
@@ -129,8 +132,35 @@ async function judgeTpm(
     notAfter: new Date('2027-01-01T00:00:00Z'),
   });
   const measurers = [fakeTpm({ key, certs: [certificate], ...options })];
-  const metadata = tpmMetadata(tpmReferences(BOOT));
+  const metadata = tpmMetadata(tpmReferences(references));
   return await judge(world, { measurers, metadata }, verifyOptions);
+}
+
+/** A machine that measures how another one booted, which the manifest knows. */
+async function judgeBorrowedBoot(world: World): Promise<AttestationResult> {
+  const [entry] = bootAggregateEntries(new Uint8Array(32).fill(7), 'SHA-256');
+  if (entry === undefined) throw new Error('no entry');
+  const extended = imaEntryDigest(entry, { bank: 'SHA-256' });
+  const event = { name: 'boot_aggregate', data: '', extended };
+  const pcrs = Array.from({ length: 10 }, (_, pcr) => [pcr, BOOT[pcr] ?? []] as const);
+  const events = { ...Object.fromEntries(pcrs), 10: [event] };
+  const property = { name: 'cmc.ima', value: encodeImaEntry(entry) ?? '' };
+  return await judgeTpm(
+    world,
+    {
+      events,
+      artifacts: (all) =>
+        all.map(({ events: list = [], ...log }) => ({
+          ...log,
+          events: list.map(({ properties = [], ...each }) => ({
+            ...each,
+            properties: each.name === event.name ? [...properties, property] : properties,
+          })),
+        })),
+    },
+    {},
+    events,
+  );
 }
 
 function remembering(version: string): MetadataVersionStore {
@@ -325,6 +355,11 @@ export const FAULTS: readonly Fault[] = [
       const event = { name: '/usr/bin/evil', data: 'evil' };
       return judgeTpm(world, { events: { ...BOOT, 10: [...(BOOT[10] ?? []), event] } });
     },
+  },
+  {
+    fault: 'The list of files (IMA) begins with the boot of another machine',
+    id: 'boot-aggregate-mismatch',
+    make: judgeBorrowedBoot,
   },
   {
     fault: 'An event was taken out of the boot log',

@@ -1,4 +1,5 @@
 import { ErrorCode, type ErrorCodeName, errorCodeName } from '../error-codes.ts';
+import { BOOT_AGGREGATE_MISMATCH, BOOT_AGGREGATE_UNCHECKED } from '../verify/note-texts.ts';
 import type { ReasonId } from './reason.ts';
 
 /** The part of a result that a code stands in; some codes mean different things in different parts. */
@@ -148,6 +149,10 @@ export function reasonOfCode(code: number, area: Area, text = ''): ReasonId {
         : 'policy-denied';
     case ErrorCode.VerifyMeasurement:
       return text.startsWith('no collateral') ? 'collateral-missing' : 'measurement-unverified';
+    case ErrorCode.MeasurementNoMatch:
+      if (text.startsWith(BOOT_AGGREGATE_MISMATCH)) return 'boot-aggregate-mismatch';
+      if (text.startsWith(BOOT_AGGREGATE_UNCHECKED)) return 'boot-aggregate-unchecked';
+      break;
     case ErrorCode.PcrNotSpecified:
       if (/^PCR \d+: /.test(text)) return 'pcr-log-malformed';
       if (/\b(quoted|reported)\b/.test(text)) return 'pcr-not-reported';

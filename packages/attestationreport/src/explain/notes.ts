@@ -1,4 +1,9 @@
-import { NO_HARDWARE_ANCHOR, NO_OMSP_SERVER, POLICY_OVERWROTE } from '../verify/note-texts.ts';
+import {
+  BOOT_AGGREGATE_UNDECIDED,
+  NO_HARDWARE_ANCHOR,
+  NO_OMSP_SERVER,
+  POLICY_OVERWROTE,
+} from '../verify/note-texts.ts';
 import type { FindingParts } from './finding.ts';
 import { snpLine } from './snp-lines.ts';
 
@@ -30,6 +35,9 @@ export function reasonOfNote(text: string): KnownNote {
       return { id: 'policy-overwrote' };
     default:
       if (text.includes(LEEWAY)) return { id: 'clock-leeway', severity: 'note' };
+      if (text.startsWith(BOOT_AGGREGATE_UNDECIDED)) {
+        return { id: 'boot-aggregate-undecided', severity: 'note' };
+      }
       if (PCR_NOT_REPORTED.test(text)) return { id: 'pcr-not-reported' };
       return snpLine(text);
   }

@@ -18,7 +18,12 @@ export { verifySnpAuthorities, verifySnpChain } from './chain.ts';
 export type { SnpComparison } from './compare-certificate.ts';
 export { compareExtensions, compareProduct } from './compare-certificate.ts';
 export type { RevocationList } from './crl.ts';
-export { MAX_CRL_BYTES, parseRevocationList, revocationListProblem } from './crl.ts';
+export {
+  MAX_CRL_BYTES,
+  parseRevocationList,
+  revocationListProblem,
+  revocationProblem,
+} from './crl.ts';
 export type { InspectSnpOptions, SnpCheck, SnpInspection } from './inspect.ts';
 export { inspectSnpReport } from './inspect.ts';
 export type { SnpCpuid, SnpProduct } from './product.ts';

@@ -55,6 +55,13 @@ export interface VerifyOptions extends WaitOptions {
    */
   readonly tpmAllowTlsKeys?: boolean;
   /**
+   * Accepts a `boot_aggregate` of IMA that has a reference value and may be of another boot, because
+   * the event does not carry its entry (`cmc.ima`) or PCR 8 or 9 is not quoted: for provers that do
+   * not send the entry, such as the reference implementation on Linux before 5.8. One that is of the
+   * quoted PCRs is accepted without it, one that is provably not of them never. Default: no.
+   */
+  readonly tpmAllowUncheckedBootAggregate?: boolean;
+  /**
    * Accepts files that IMA measured and no reference value knows, when one of these keys signed
    * them: DER, each a certificate (validity and issuer of which do not count) or a
    * SubjectPublicKeyInfo; RSA of 2048 to 8192 bits, a NIST curve or secp256k1. Such a signature is

@@ -32,6 +32,7 @@ export interface VerifyEvidencesOptions extends WaitOptions {
   readonly now: Date;
   readonly tpmClocks?: TpmClockStore;
   readonly tpmAllowTlsKeys?: boolean;
+  readonly tpmAllowUncheckedBootAggregate?: boolean;
   readonly imaKeyring?: ImaKeyring;
   readonly snpRoots?: readonly Certificate[];
   readonly snpRevocationLists?: readonly Uint8Array[];

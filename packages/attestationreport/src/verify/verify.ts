@@ -131,6 +131,9 @@ async function appraise(
       ...(options.tpmAllowTlsKeys === undefined
         ? {}
         : { tpmAllowTlsKeys: options.tpmAllowTlsKeys }),
+      ...(options.tpmAllowUncheckedBootAggregate === undefined
+        ? {}
+        : { tpmAllowUncheckedBootAggregate: options.tpmAllowUncheckedBootAggregate }),
       ...(appraisal.imaKeyring === undefined ? {} : { imaKeyring: appraisal.imaKeyring }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     },

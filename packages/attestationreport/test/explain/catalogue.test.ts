@@ -10,6 +10,9 @@ import type {
   Result,
 } from '../../src/types/result.ts';
 import {
+  BOOT_AGGREGATE_MISMATCH,
+  BOOT_AGGREGATE_UNCHECKED,
+  BOOT_AGGREGATE_UNDECIDED,
   NO_HARDWARE_ANCHOR,
   NO_OMSP_SERVER,
   POLICY_OVERWROTE,
@@ -191,6 +194,13 @@ function everyResult(): readonly AttestationResult[] {
     ...['PCR 4: an event has no digest', 'PCR 4 is quoted, but not reported'].map((text) =>
       withMeasurement({ ...tpm, summary: failedWith(ErrorCode.PcrNotSpecified, text) }),
     ),
+    ...[BOOT_AGGREGATE_MISMATCH, BOOT_AGGREGATE_UNCHECKED].map((text) =>
+      withMeasurement({ ...tpm, summary: failedWith(ErrorCode.MeasurementNoMatch, text) }),
+    ),
+    withMeasurement({
+      ...tpm,
+      summary: { status: 'success', details: `${BOOT_AGGREGATE_UNDECIDED}: x` },
+    }),
     withMeasurement({
       ...tpm,
       summary: failedWith(ErrorCode.Freshness, 'the clock of the TPM was at 2 ms before, now at 1'),

@@ -158,11 +158,12 @@ function startValue(locality: number, bank: HashName): Uint8Array {
   return value;
 }
 
-function replay(
+/** The value of a PCR after events. */
+export function replay(
   pcr: number,
   events: readonly FakeEvent[],
   bank: HashName,
-  locality: number,
+  locality = 0,
 ): Uint8Array {
   const drtm = pcr >= 17 && pcr <= 22;
   let value =

@@ -67,7 +67,11 @@ describe.each(['json', 'cbor'] as const)('the sample report in %s', (serializati
     const { ok, result } = await run();
     const tpm = result.measurements?.find(({ type }) => type === 'TPM Result');
     const referenceTpm = reference.measurements?.find(({ type }) => type === 'TPM Result');
-    expect(asJson({ ...tpm, freshness: {} })).toEqual(asJson({ ...referenceTpm, freshness: {} }));
+    const { details, ...summary } = tpm?.summary ?? { status: '' };
+    expect(details).toBe('boot_aggregate was not checked: PCR 1, 2, 3, 5, 6, 7 is not quoted');
+    expect(asJson({ ...tpm, summary, freshness: {} })).toEqual(
+      asJson({ ...referenceTpm, freshness: {} }),
+    );
     expect(tpm?.freshness).toEqual({ status: 'success', got: nonces[serialization] });
     expect(result.summary).toEqual({ status: 'success' });
     expect(ok).toBe(true);

@@ -1,24 +1,26 @@
-import { basename } from 'node:path/posix';
 import type { Component } from '@cmc/attestationreport';
 import { DecodeError } from '@cmc/bytes';
 import {
-  encodeSignedEntry,
+  encodeImaEntry,
+  hasFileSignature,
   type ImaEntry,
   ImaReplay,
   type ImaState,
   imaEntryDigest,
 } from '@cmc/ima';
 import { TpmDriverError } from '../errors.ts';
-import { pcrEvent } from './pcr-event.ts';
+import { imaEvent } from './ima-event.ts';
 import { readLog } from './read-log.ts';
 import type { Bank, LogSnapshot } from './snapshot.ts';
 
 const MAX_BYTES = 256 * 1024 * 1024;
-/** PCR whose events verifiers accept by the signatures of files. */
-const SIGNED_PCR = 10;
+/** PCR whose events verifiers look for entries in. */
+const ENTRIES_PCR = 10;
+/** Path of the entry that says which boot the list is of. */
+const BOOT_AGGREGATE = 'boot_aggregate';
 
 export interface ImaLogOptions {
-  /** Whether events carry the entries of signed files. Default: no. */
+  /** Whether events of signed files carry their entries. Default: no. */
   readonly signatures?: boolean;
 }
 
@@ -60,6 +62,12 @@ export class ImaLog {
     return { events: this.#events, values: pcrs, length };
   }
 
+  /** Whether verifiers may need what is behind the digest of an event. */
+  #isWanted(entry: ImaEntry): boolean {
+    if (entry.pcr !== ENTRIES_PCR) return false;
+    return entry.path === BOOT_AGGREGATE || (this.#signatures && hasFileSignature(entry));
+  }
+
   #append(bytes: Uint8Array, before: ImaState | undefined): void {
     const bank = this.#bank;
     const added = new Map<number, Component[]>();
@@ -68,8 +76,8 @@ export class ImaLog {
       ...(before === undefined ? {} : { resume: before }),
       onEntry: (entry) => {
         const ofPcr = added.get(entry.pcr) ?? [];
-        const event = componentOf(entry, bank);
-        ofPcr.push(this.#signatures ? withSignature(event, entry) : event);
+        const event = imaEvent(entry, [{ alg: bank, content: imaEntryDigest(entry, { bank }) }]);
+        ofPcr.push(this.#isWanted(entry) ? withEntry(event, entry) : event);
         added.set(entry.pcr, ofPcr);
       },
     });
@@ -87,19 +95,8 @@ export class ImaLog {
   }
 }
 
-/** Optional: nobody must run a file. */
-function componentOf(entry: ImaEntry, bank: Bank): Component {
-  return pcrEvent(entry.pcr, {
-    name: basename(entry.path),
-    hashes: [{ alg: bank, content: imaEntryDigest(entry, { bank }) }],
-    optional: true,
-    description: entry.path,
-  });
-}
-
-/** With the whole entry where it has the signature of a file: what verifiers need to check that. */
-function withSignature(event: Component, entry: ImaEntry): Component {
-  const value = entry.pcr === SIGNED_PCR ? encodeSignedEntry(entry) : undefined;
+function withEntry(event: Component, entry: ImaEntry): Component {
+  const value = encodeImaEntry(entry);
   if (value === undefined) return event;
   return { ...event, properties: [...(event.properties ?? []), { name: 'cmc.ima', value }] };
 }

@@ -5,6 +5,9 @@ export type TpmReasonId =
   | 'boot-event-missing'
   | 'ima-file-unknown'
   | 'ima-file-missing'
+  | 'boot-aggregate-mismatch'
+  | 'boot-aggregate-unchecked'
+  | 'boot-aggregate-undecided'
   | 'pcr-mismatch'
   | 'pcr-without-reference'
   | 'pcr-not-reported'
@@ -46,6 +49,44 @@ export const TPM_REASONS: Readonly<Record<TpmReasonId, Reason>> = Object.freeze(
     meaning: 'A file that a manifest demands was not measured by the kernel (IMA).',
     causes: ['a changed version was used', 'the IMA policy does not measure it'],
     remedy: 'Check the IMA policy, or mark the component as optional in the manifest.',
+  },
+  'boot-aggregate-mismatch': {
+    severity: 'error',
+    title: 'the list of files begins with the boot of another machine',
+    meaning:
+      'The first entry of the kernel (IMA), boot_aggregate, has a reference value, but is not the hash of the boot registers that the TPM signed.',
+    causes: [
+      'somebody measures what another machine did, to pass for it',
+      'something extended a boot register (PCR 0 to 9) after the kernel had taken the hash',
+    ],
+    remedy:
+      'Find out what the machine has booted. Where a service extends PCR 8 or 9 later, have it use another register.',
+  },
+  'boot-aggregate-unchecked': {
+    severity: 'error',
+    title: 'nothing shows that the list of files is of this boot',
+    meaning:
+      'The first entry of the kernel (IMA), boot_aggregate, has a reference value, but is no known form of the hash of the quoted boot registers.',
+    causes: [
+      'the prover does not send the entry behind the event, as the reference implementation does not',
+      'the prover does not quote PCR 8 and 9, which newer kernels take in',
+      'somebody measures what another machine did, to pass for it',
+    ],
+    remedy:
+      'Use a prover that sends the entry and quotes PCR 0 to 9, or accept the gap with tpmAllowUncheckedBootAggregate.',
+  },
+  'boot-aggregate-undecided': {
+    severity: 'note',
+    title: 'it was not checked that the list of files is of this boot',
+    meaning:
+      'The first entry of the kernel (IMA), boot_aggregate, is over registers that are not in the quote; its reference value is all that vouches for it.',
+    causes: [
+      'the kernel takes the hash in another bank than the one that is quoted (Linux before 5.8: SHA-1)',
+      'not all of PCR 0 to 7 are quoted',
+      'tpmAllowUncheckedBootAggregate is on',
+    ],
+    remedy:
+      'Quote PCR 0 to 9 in the bank of the kernel (ima_hash=sha256 for SHA-256) to have it checked.',
   },
   'pcr-mismatch': {
     severity: 'error',

@@ -39,6 +39,7 @@ export interface EvidenceInput extends WaitOptions {
   /** See the options of `verify`. */
   readonly tpmClocks?: TpmClockStore;
   readonly tpmAllowTlsKeys?: boolean;
+  readonly tpmAllowUncheckedBootAggregate?: boolean;
   /** Keys that may sign files. */
   readonly imaKeyring?: ImaKeyring;
   /** Anchors whose evidence was verified before this one. */

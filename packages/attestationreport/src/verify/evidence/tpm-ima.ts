@@ -1,11 +1,11 @@
 import { DecodeError, equalBytes, toHex } from '@cmc/bytes';
 import {
   createImaKeyring,
-  decodeSignedEntry,
+  decodeImaEntry,
+  type ImaEntryContent,
   type ImaKeyring,
   type ImaSignatureResult,
   imaEntryDigest,
-  type SignedImaEntry,
   verifyImaSignature,
 } from '@cmc/ima';
 import type { HashName } from '../../crypto/index.ts';
@@ -14,7 +14,7 @@ import { parseCertificate } from '../../x509/index.ts';
 import { propertyOf } from './components.ts';
 
 /** Where Linux measures files. */
-const IMA_PCR = 10;
+export const IMA_PCR = 10;
 /** Wrong signatures of known keys after which no more are tried: the report is refused anyway. */
 const MAX_WRONG = 16;
 
@@ -65,17 +65,13 @@ export class FileSignatures {
     value: Uint8Array,
     bank: HashName,
   ): FileSigner | undefined {
-    const text = index === IMA_PCR ? propertyOf(event, 'cmc.ima') : undefined;
-    const entry = text === undefined ? undefined : readEntry(text);
+    const entry = index === IMA_PCR ? measuredEntry(event, value, bank) : undefined;
     if (entry === undefined) return undefined;
-    // Also what makes sure that the event is of no violation: those extend no digest of their entry.
-    const extended = imaEntryDigest({ ...entry, isViolation: false }, { bank });
-    if (!equalBytes(extended, value)) return undefined;
     const result = this.#verify(entry);
     return result?.ok === true ? { keyId: result.keyId, path: entry.path } : undefined;
   }
 
-  #verify(entry: SignedImaEntry): ImaSignatureResult | undefined {
+  #verify(entry: ImaEntryContent): ImaSignatureResult | undefined {
     const { type = '', algorithm, value } = entry.digest;
     const signature = entry.fields.get('sig') ?? new Uint8Array();
     const key = [type, algorithm, toHex(value), toHex(signature)].join(':');
@@ -89,9 +85,25 @@ export class FileSignatures {
   }
 }
 
-function readEntry(text: string): SignedImaEntry | undefined {
+/**
+ * The entry of IMA's list that `event` extended `value` for. `undefined` when it carries none that
+ * gives this value; so for every violation, since those extend no digest of their entry.
+ */
+export function measuredEntry(
+  event: Component,
+  value: Uint8Array,
+  bank: HashName,
+): ImaEntryContent | undefined {
+  const text = propertyOf(event, 'cmc.ima');
+  const entry = text === undefined ? undefined : readEntry(text);
+  if (entry === undefined) return undefined;
+  const extended = imaEntryDigest({ ...entry, isViolation: false }, { bank });
+  return equalBytes(extended, value) ? entry : undefined;
+}
+
+function readEntry(text: string): ImaEntryContent | undefined {
   try {
-    return decodeSignedEntry(text);
+    return decodeImaEntry(text);
   } catch (error) {
     if (error instanceof DecodeError) return undefined;
     throw error;

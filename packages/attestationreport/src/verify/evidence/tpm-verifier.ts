@@ -11,7 +11,7 @@ import {
 } from 'tpm2-ts/verify';
 import { digest } from '../../crypto/index.ts';
 import { ErrorCode } from '../../error-codes.ts';
-import type { Artifact } from '../../types/report.ts';
+import type { Artifact, Component } from '../../types/report.ts';
 import type { DigestResult, MeasurementResult, Result, TpmResult } from '../../types/result.ts';
 import {
   type Certificate,
@@ -21,9 +21,10 @@ import {
 } from '../../x509/index.ts';
 import { Findings, failed, NOT_REACHED, PASSED } from '../findings.ts';
 import type { EvidenceInput, EvidenceOutcome, EvidenceVerifier } from './evidence-verifier.ts';
+import { checkBootAggregates } from './tpm-boot-aggregate.ts';
 import { attestationCertificateProblem } from './tpm-certificate.ts';
 import { clockProblem, type TpmClock } from './tpm-clock.ts';
-import { FileSignatures } from './tpm-ima.ts';
+import { FileSignatures, IMA_PCR } from './tpm-ima.ts';
 import { appraiseEventLog, appraiseSummary, type PcrOutcome } from './tpm-log.ts';
 import { TpmReferences } from './tpm-references.ts';
 
@@ -103,6 +104,15 @@ async function verifyTpm(input: EvidenceInput): Promise<TpmOutcome> {
   const aggPcrQuoteMatch = quoteMatch(quote, signature, bank, pcrs, checks);
   if (aggPcrQuoteMatch.status === 'fail') {
     findings.fail(undefined, 'the logs do not give the values that the TPM quoted');
+  }
+
+  for (const { index, events, reported } of logs.outcomes) {
+    if (index !== IMA_PCR) continue;
+    const allowUnchecked = input.tpmAllowUncheckedBootAggregate ?? false;
+    checkBootAggregates(
+      { results: events, events: reported, pcrs, bank, allowUnchecked },
+      findings,
+    );
   }
 
   const chain = await chainOf(certificates.value, input);
@@ -203,8 +213,14 @@ function readCertificates(
   }
 }
 
+interface ArtifactOutcome extends PcrOutcome {
+  readonly isLog: boolean;
+  /** Events as they came. */
+  readonly reported: readonly Component[];
+}
+
 interface Logs {
-  readonly outcomes: readonly (PcrOutcome & { readonly isLog: boolean })[];
+  readonly outcomes: readonly ArtifactOutcome[];
   readonly problems: readonly string[];
 }
 
@@ -218,7 +234,7 @@ function appraiseArtifacts(
 ): Logs {
   const problems: string[] = [];
   const quoted = new Set(quote.pcrSelect.flatMap(({ pcrs }) => pcrs));
-  const outcomes: (PcrOutcome & { readonly isLog: boolean })[] = [];
+  const outcomes: ArtifactOutcome[] = [];
   const seen = new Set<number>();
   for (const artifact of artifacts.slice(0, MAX_PCRS)) {
     const { type, index } = artifact;
@@ -234,7 +250,7 @@ function appraiseArtifacts(
       const outcome = isLog
         ? appraiseEventLog(artifact, bank, references, signatures)
         : appraiseSummary(artifact, bank, references);
-      outcomes.push({ ...outcome, isLog });
+      outcomes.push({ ...outcome, isLog, reported: artifact.events ?? [] });
       problems.push(...outcome.problems);
     }
   }
