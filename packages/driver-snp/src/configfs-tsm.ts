@@ -2,18 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
-import type { WaitOptions } from '@cmc/attestationreport';
 import { SNP_REPORT_BYTES } from '@cmc/attestationreport/snp';
 import { SnpDriverError } from './errors.ts';
 import type { RawReport, ReportSource } from './report-source.ts';
+import { MAX_ATTEMPTS, retried } from './retried.ts';
 
 /** Where Linux 6.7 and later offer reports (Documentation/ABI/testing/configfs-tsm-report). */
 export const DEFAULT_CONFIGFS_PATH = '/sys/kernel/config/tsm/report';
 const PROVIDER = 'sev_guest';
 /** Writes of a request: `privlevel` and `inblob`. Each raises `generation` by one. */
 const WRITES = 2;
-const MAX_ATTEMPTS = 8;
 const FIRST_PAUSE_MS = 10;
 /** Longest certificate table that is read. */
 const MAX_AUXILIARY_BYTES = 262_144;
@@ -35,7 +33,8 @@ export function createConfigfsSource(
 ): ReportSource {
   return {
     name: 'configfs-tsm',
-    report: (reportData, vmpl, options = {}) => request(path, files, reportData, vmpl, options),
+    report: (reportData, vmpl, options = {}) =>
+      retried(() => request(path, files, reportData, vmpl), FIRST_PAUSE_MS, options),
   };
 }
 
@@ -44,25 +43,16 @@ async function request(
   files: ConfigfsFiles,
   reportData: Uint8Array,
   vmpl: number,
-  { signal }: WaitOptions,
-): Promise<RawReport> {
-  let pause = FIRST_PAUSE_MS;
-  for (let attempt = 1; ; attempt++) {
-    signal?.throwIfAborted();
-    const entry = await makeEntry(path, files);
-    try {
-      const report = await readReport(entry, files, reportData, vmpl);
-      if (report !== undefined) return report;
-    } catch (cause) {
-      if (!isTransient(cause)) throw failure(entry, cause);
-      if (attempt === MAX_ATTEMPTS) throw busy(attempt, cause);
-    } finally {
-      // Nobody else knows its name, and the kernel keeps a report for each.
-      await files.rmdir(entry).catch(() => {});
-    }
-    if (attempt === MAX_ATTEMPTS) throw busy(attempt);
-    await setTimeout(pause, undefined, signal === undefined ? {} : { signal });
-    pause *= 2;
+): Promise<RawReport | SnpDriverError> {
+  const entry = await makeEntry(path, files);
+  try {
+    return (await readReport(entry, files, reportData, vmpl)) ?? busy();
+  } catch (cause) {
+    if (isTransient(cause)) return busy(cause);
+    throw failure(entry, cause);
+  } finally {
+    // Nobody else knows its name, and the kernel keeps a report for each.
+    await files.rmdir(entry).catch(() => {});
   }
 }
 
@@ -169,7 +159,7 @@ function failure(entry: string, cause: unknown): SnpDriverError {
   return new SnpDriverError('ERR_SNP_UNAVAILABLE', `no report at ${entry}: ${reason}`, { cause });
 }
 
-function busy(attempts: number, cause?: unknown): SnpDriverError {
-  const message = `configfs-tsm is busy: no report in ${attempts} attempts`;
+function busy(cause?: unknown): SnpDriverError {
+  const message = `configfs-tsm is busy: no report in ${MAX_ATTEMPTS} attempts`;
   return new SnpDriverError('ERR_SNP_UNAVAILABLE', message, cause === undefined ? {} : { cause });
 }

@@ -1,15 +1,13 @@
 import { createRequire } from 'node:module';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { getSystemErrorName } from 'node:util';
-import type { WaitOptions } from '@cmc/attestationreport';
 import { SNP_REPORT_BYTES } from '@cmc/attestationreport/snp';
 import { SnpDriverError } from './errors.ts';
 import { firmwareErrorText, vmmErrorText } from './firmware-errors.ts';
 import type { RawReport, ReportSource } from './report-source.ts';
+import { retried } from './retried.ts';
 
 export const DEFAULT_DEVICE_PATH = '/dev/sev-guest';
-const MAX_ATTEMPTS = 8;
 const FIRST_PAUSE_MS = 25;
 /** Before the report in a response: status, size, reserved (AMD 56860, MSG_REPORT_RSP). */
 const RESPONSE_HEADER_BYTES = 32;
@@ -45,7 +43,8 @@ export function createSevGuestSource(
 ): ReportSource {
   return {
     name: 'sev-guest',
-    report: (reportData, vmpl, options = {}) => request(path, native, reportData, vmpl, options),
+    report: (reportData, vmpl, options = {}) =>
+      retried(() => request(path, native, reportData, vmpl), FIRST_PAUSE_MS, options),
   };
 }
 
@@ -54,17 +53,12 @@ async function request(
   native: NativeSevGuest,
   reportData: Uint8Array,
   vmpl: number,
-  { signal }: WaitOptions,
-): Promise<RawReport> {
-  let pause = FIRST_PAUSE_MS;
-  for (let attempt = 1; ; attempt++) {
-    signal?.throwIfAborted();
-    const outcome = await native.getReport(path, Buffer.from(reportData), vmpl, true);
-    if (!('failed' in outcome)) return readResponse(outcome.response, outcome.certificates);
-    if (!isTransient(outcome) || attempt === MAX_ATTEMPTS) throw failure(path, outcome);
-    await setTimeout(pause, undefined, signal === undefined ? {} : { signal });
-    pause *= 2;
-  }
+): Promise<RawReport | SnpDriverError> {
+  const outcome = await native.getReport(path, Buffer.from(reportData), vmpl, true);
+  if (!('failed' in outcome)) return readResponse(outcome.response, outcome.certificates);
+  const error = failure(path, outcome);
+  if (isTransient(outcome)) return error;
+  throw error;
 }
 
 function readResponse(response: Uint8Array, certificates: Uint8Array): RawReport {

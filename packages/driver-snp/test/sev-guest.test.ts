@@ -101,17 +101,33 @@ describe.skipIf(isMissing())('the addon, with a device that stands in', () => {
   });
 });
 
-test('gives up when the host stays busy', async () => {
+/** A host that is always busy. */
+function busyGuest(): NativeSevGuest & { readonly asked: () => number } {
   let asked = 0;
-  const native: NativeSevGuest = {
+  return {
     getReport: async () => {
       asked += 1;
       return { failed: 'ioctl', errno: 11, firmwareError: 0, vmmError: 2 };
     },
+    asked: () => asked,
   };
+}
+
+test('gives up when the host stays busy', async () => {
+  const native = busyGuest();
   const source = createSevGuestSource('/dev/fake', native);
   await expect(source.report(new Uint8Array(64), 0)).rejects.toMatchObject({
     code: 'ERR_SNP_UNAVAILABLE',
   });
-  expect(asked).toBe(8);
+  expect(native.asked()).toBe(8);
 }, 10_000);
+
+test('does not ask when its caller has given up before', async () => {
+  const native = busyGuest();
+  const signal = AbortSignal.abort();
+  const answer = createSevGuestSource('/dev/fake', native).report(new Uint8Array(64), 0, {
+    signal,
+  });
+  await expect(answer).rejects.toMatchObject({ name: 'AbortError' });
+  expect(native.asked()).toBe(0);
+});
