@@ -1,4 +1,4 @@
-import { createHash, createVerify, X509Certificate } from 'node:crypto';
+import { constants, createHash, verify, X509Certificate } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CmcClient, TlsKeyConfig } from '@cmc/api';
@@ -113,14 +113,27 @@ function tpmKey(alg: TlsKeyConfig['alg']): TlsKeyConfig {
   return { type: 'tpm', alg, cn: 'server', dnsNames: ['localhost'], ipAddresses: [] };
 }
 
-/** Whether a daemon signs with the key of the certificate that it shows. */
+/** Whether a daemon signs with the key of the certificate that it shows, in every way it has. */
 async function signs(client: CmcClient, keyId: string): Promise<boolean> {
-  const message = new TextEncoder().encode('a message');
-  const content = new Uint8Array(createHash('sha256').update(message).digest());
-  const { signedContent } = await client.tlsSign({ keyId, content, hashAlg: 'SHA-256' });
   const { certificate } = await client.tlsCert({ keyId });
-  const { publicKey } = new X509Certificate(Buffer.from(certificate[0] ?? new Uint8Array()));
-  return createVerify('sha256').update(message).verify(publicKey, signedContent);
+  const { publicKey: key } = new X509Certificate(Buffer.from(certificate[0] ?? new Uint8Array()));
+  const bits = key.asymmetricKeyDetails?.namedCurve === 'secp384r1' ? 384 : 256;
+  const message = new TextEncoder().encode('a message');
+  const content = new Uint8Array(createHash(`sha${bits}`).update(message).digest());
+  const { RSA_PKCS1_PSS_PADDING: padding, RSA_PSS_SALTLEN_DIGEST: saltLength } = constants;
+  const pss = { scheme: 'rsa-pss' } as const;
+  const ways = [
+    {},
+    { message },
+    ...(key.asymmetricKeyType === 'rsa' ? [pss, { ...pss, message }] : []),
+  ];
+  for (const way of ways) {
+    const request = { keyId, content, hashAlg: `SHA-${bits}`, ...way };
+    const { signedContent } = await client.tlsSign(request);
+    const input = 'scheme' in way ? { key, padding, saltLength } : key;
+    if (!verify(`sha${bits}`, message, input, signedContent)) return false;
+  }
+  return true;
 }
 
 async function verdict(client: CmcClient): Promise<string> {
@@ -146,8 +159,7 @@ describe.skipIf(isSwtpmMissing)('a daemon with a TPM, at a provisioning server',
       for (const alg of ['EC256', 'EC384', 'RSA2048'] as const) {
         ids.push((await client.tlsCreate({ keyConfig: tpmKey(alg) })).keyId);
       }
-      expect(await signs(client, ids[0] ?? '')).toBe(true);
-      expect(await signs(client, ids[2] ?? '')).toBe(true);
+      for (const id of ids) expect(await signs(client, id)).toBe(true);
       expect((await provisioning.certificates()).map(({ method }) => method).sort()).toEqual([
         'tpm-activate',
         'tpm-certify',
@@ -208,7 +220,7 @@ describe.skipIf(isSwtpmMissing)('a daemon with a TPM, at a provisioning server',
     TIMEOUT_MS,
   );
 
-  test.each(['EC256', 'EC384'] as const)(
+  test.each(['EC256', 'EC384', 'RSA2048'] as const)(
     'serves attested TLS with a key of %s in its TPM, until something unknown is measured',
     async (alg) => {
       const { swtpm, provisioning, startDaemon } = await createWorld();
