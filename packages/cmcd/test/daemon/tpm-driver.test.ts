@@ -100,6 +100,15 @@ describe.skipIf(isSwtpmMissing)('a daemon with a TPM', () => {
     expect(await strict.verdict(signed)).toBe('fail');
   });
 
+  test('reads the log of the firmware where tpmEventLog says', async () => {
+    const { world, settings } = await createAttester();
+    const tpmEventLog = join(world.folder, 'firmware-log');
+    writeFileSync(tpmEventLog, 'no log');
+    await expect(reportOf(world, { ...settings, tpmEventLog })).rejects.toMatchObject({
+      remoteCode: 'ERR_TPM_DRIVER_LOG',
+    });
+  });
+
   test('R09 is refused when its TPM was set back to an old snapshot, until the clock is forgotten', async () => {
     const { world, settings, reboot } = await createAttester();
     const attester = { ...settings, imaSignatures: true };
