@@ -13,6 +13,7 @@ type SameDemand =
   | 'reportRoots'
   | 'minimumMetadataSigners'
   | 'tpmAllowTlsKeys'
+  | 'tpmAllowUncheckedBootAggregate'
   | 'imaKeys'
   | 'snpRoots';
 
@@ -77,6 +78,7 @@ const SAME: Readonly<Record<SameDemand, true>> = Object.freeze({
   reportRoots: true,
   minimumMetadataSigners: true,
   tpmAllowTlsKeys: true,
+  tpmAllowUncheckedBootAggregate: true,
   imaKeys: true,
   snpRoots: true,
 });

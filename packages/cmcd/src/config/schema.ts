@@ -42,6 +42,7 @@ export interface CmcdConfig {
   readonly allowOlderMetadata?: boolean;
   readonly allowOlderTpmClock?: boolean;
   readonly tpmAllowTlsKeys?: boolean;
+  readonly tpmAllowUncheckedBootAggregate?: boolean;
   readonly imaKeys?: readonly string[];
   readonly snpCrls?: readonly string[];
   readonly enrollmentMode?: 'local' | 'est' | 'acme';
@@ -159,6 +160,10 @@ export const cmcdConfigSchema: v.StrictObjectSchema<
   tpmAllowTlsKeys: setting(
     v.boolean(),
     'Whether reports of TPMs pass whose attestation key has a certificate for TLS. WHO HAS SUCH A CERTIFICATE FOR A KEY IN SOFTWARE CAN FORGE THEM. Default false',
+  ),
+  tpmAllowUncheckedBootAggregate: setting(
+    v.boolean(),
+    'Whether reports of TPMs pass whose boot_aggregate has a reference value, but may be of another boot, as they lack its entry or PCR 8 or 9. Default false',
   ),
   imaKeys: setting<readonly string[]>(
     v.pipe(texts, v.nonEmpty('expected at least one file')),

@@ -36,6 +36,7 @@ export async function readDemands(
         ? false
         : await openTpmClocks({ logger, ...fileOf('tpm-clocks.json') }),
     tpmAllowTlsKeys: config.tpmAllowTlsKeys ?? false,
+    tpmAllowUncheckedBootAggregate: config.tpmAllowUncheckedBootAggregate ?? false,
     ...(imaKeys === undefined
       ? {}
       : { imaKeys: await (await import('./ima-keys.ts')).readImaKeys(imaKeys) }),

@@ -139,6 +139,7 @@ describe('checkConfig', () => {
         ...MINIMAL,
         allowOlderTpmClock: true,
         tpmAllowTlsKeys: true,
+        tpmAllowUncheckedBootAggregate: true,
         imaKeys: ['ima.pem'],
         snpCrls: ['milan.crl'],
       },

@@ -113,6 +113,17 @@ describe('an attestation key with a certificate for TLS', () => {
   });
 });
 
+describe('a boot_aggregate of another boot, without its entry', () => {
+  test('R21 is refused though it has a reference value, unless tpmAllowUncheckedBootAggregate takes it', async () => {
+    const name = 'boot_aggregate';
+    const measured = [{ name, digest: new Uint8Array(32).fill(1), isKnown: true }];
+    const report = await (await createTpmPeer(world, { measured })).report();
+    expect(await (await startVerifier(world)).verdict(report)).toBe('fail');
+    const lenient = await startVerifier(world, { tpmAllowUncheckedBootAggregate: true });
+    expect(await lenient.verdict(report)).toBe('success');
+  });
+});
+
 describe('files that IMA measured and no reference value knows', () => {
   test('R21 are refused, unless keys of imaKeys signed them all', async () => {
     const report = await (await createTpmPeer(world, { measured: signedFiles() })).report();
