@@ -1,24 +1,17 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { type AttestationMode, connect, createServer } from '../src/index.ts';
-import {
-  codeOf,
-  dial,
-  type OurRole,
-  outcomeOf,
-  pairWithRaw,
-  quick,
-  serve,
-} from './support/ends.ts';
-import { type FakeCmc, fakeCmc } from './support/fake-cmc.ts';
-import { ca, clientIdentity, serverIdentity, trusted } from './support/pki.ts';
+import type { AttestationMode } from '../src/index.ts';
+import { codeOf, type OurRole, pairWithRaw, quick } from './support/ends.ts';
+import { ca } from './support/pki.ts';
 import {
   daemonWith,
   keyProof,
+  meet,
+  type Options,
+  operationsOf,
   PROOF_KEY_ID,
   proofKey,
   proofOf,
-  proofRoot,
   proofRoots,
 } from './support/proofs.ts';
 
@@ -28,14 +21,6 @@ const required = { ...proofRoots, requirePeerKeyProof: true } as const;
 const NONE = 3;
 
 const keys = { client: await proofKey('client'), server: await proofKey('server') };
-
-type Options = Parameters<typeof dial>[1] & Parameters<typeof serve>[0];
-
-/** How a connection of ours with ours ends: of the client, then of the server. */
-async function meet(client: Options, server: Options): Promise<readonly object[]> {
-  const { port, next } = await serve(server);
-  return await Promise.all([outcomeOf(dial(port, client)), next()]);
-}
 
 /** The same, by the role of the prover. */
 async function prove(
@@ -48,10 +33,6 @@ async function prove(
   return role === 'client'
     ? { prover: client, verifier: server }
     : { prover: server, verifier: client };
-}
-
-function operationsOf({ calls }: FakeCmc): readonly string[] {
-  return calls.map(({ operation }) => operation).filter((name) => name.startsWith('tls'));
 }
 
 describe.each(MODES)('in mode %s', (attest) => {
@@ -294,64 +275,4 @@ describe('requireKeyProtection bound', () => {
       await whole;
     },
   );
-});
-
-describe('options', () => {
-  const client = { port: 1, ...clientIdentity, ...trusted, cmc: fakeCmc() };
-  const server = { ...serverIdentity, ...trusted, cmc: fakeCmc() };
-
-  test.each([
-    ['a key without id', { keyProof: {} }],
-    ['a key with an empty id', { keyProof: { keyId: '' } }],
-    ['a key without a daemon', { ...keyProof, cmc: undefined, attest: 'none' }],
-    ['roots that are none', { keyProofRoots: 'nonsense' }],
-    ['roots that are empty', { keyProofRoots: [] }],
-    ['roots of broken DER', { keyProofRoots: proofRoot.certificate.subarray(1) }],
-    ['a required proof without roots', { ca: undefined, requirePeerKeyProof: true }],
-    ['a required proof with an empty ca', { ca: [], requirePeerKeyProof: true }],
-  ])('%s are refused', (_what, options) => {
-    expect(() => connect({ ...client, ...(options as object) })).toThrow(TypeError);
-    expect(() => createServer({ ...server, ...(options as object) })).toThrow(TypeError);
-  });
-
-  test.each([
-    ['PEM text', proofRoot.pem],
-    ['PEM bytes', Buffer.from(proofRoot.pem)],
-    ['DER', proofRoot.certificate],
-    ['a list of both', [ca.pem, proofRoot.certificate]],
-  ])('roots are taken as %s', async (_form, keyProofRoots) => {
-    const cmc = daemonWith(keys.server);
-    const options = { keyProofRoots, requirePeerKeyProof: true, attest: 'none' } as const;
-    const [end] = await meet(options, { ...keyProof, cmc, attest: 'none' });
-    expect(codeOf(end ?? {})).toBe('connected');
-  });
-
-  test('a ca that cannot be read here counts when a proof comes, and refuses it', async () => {
-    const foreign = `${ca.pem}-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n`;
-    const options = { ca: foreign, attest: 'none' } as const;
-    const cmc = daemonWith(keys.server);
-    expect((await meet(options, { attest: 'none' })).map(codeOf)).toEqual([
-      'connected',
-      'connected',
-    ]);
-    const [end] = await meet(options, { attest: 'none', ...keyProof, cmc });
-    expect(codeOf(end ?? {})).toBe('ERR_ATLS_KEY_PROOF');
-  });
-
-  test('setSecureContext changes the roots with ca, and keeps those of keyProofRoots', async () => {
-    const proving = { ...keyProof, attest: 'none', cmc: daemonWith(keys.client) } as const;
-    const dialed = async (port: number): Promise<object> => await outcomeOf(dial(port, proving));
-    const { server, port, next } = await serve({ attest: 'none', requirePeerKeyProof: true });
-    const [, before] = await Promise.all([dialed(port), next()]);
-    expect(codeOf(before)).toBe('ERR_ATLS_KEY_PROOF');
-    server.setSecureContext({ ...serverIdentity, ca: [ca.pem, proofRoot.pem] });
-    const [, after] = await Promise.all([dialed(port), next()]);
-    expect(codeOf(after)).toBe('connected');
-    expect(() => server.setSecureContext(serverIdentity)).toThrow(TypeError);
-
-    const other = await serve({ attest: 'none', ...required });
-    other.server.setSecureContext({ ...serverIdentity, ...trusted });
-    const [, end] = await Promise.all([dialed(other.port), other.next()]);
-    expect(codeOf(end)).toBe('connected');
-  });
 });

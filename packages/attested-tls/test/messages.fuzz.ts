@@ -18,14 +18,22 @@ const bothOf = <T>(encode: (serialization: 'json' | 'cbor') => T): T[] => [
 const requests = bothOf((serialization) =>
   encodeMessage(
     atlsRequestSchema,
-    { version, attest: 0, cached: ['ab'.repeat(32)], bindings: ['spki-v1'] },
+    { version, attest: 0, cached: ['ab'.repeat(32)], bindings: ['spki-v1', 'key-v1'] },
     serialization,
   ),
 );
 const responses = bothOf((serialization) =>
   encodeMessage(
     atlsResponseSchema,
-    { version, error: 'x', report: new Uint8Array(50) },
+    {
+      version,
+      error: 'x',
+      report: new Uint8Array(50),
+      keyProof: {
+        certificates: [new Uint8Array(40), new Uint8Array(3)],
+        signature: new Uint8Array(70),
+      },
+    },
     serialization,
   ),
 );

@@ -96,6 +96,33 @@ describe('decodeMessage', () => {
     },
   );
 
+  test.each(['json', 'cbor'] as const)(
+    'agrees with an independent codec on key proofs in %s, and rejects every proper prefix',
+    (encoding) => {
+      const certificates = [new Uint8Array(40).fill(7), new Uint8Array(1)];
+      const response = {
+        version,
+        keyProof: { certificates, signature: new Uint8Array(70).fill(8) },
+      };
+      const bytes = encodeMessage(atlsResponseSchema, response, encoding);
+      expect(decodeRaw('response', bytes)).toEqual(response);
+      expect(decodeMessage(atlsResponseSchema, encodeRaw('response', response, encoding))).toEqual(
+        response,
+      );
+      for (const prefix of prefixes(bytes)) {
+        expect(() => decodeMessage(atlsResponseSchema, prefix)).toThrow(DecodeError);
+      }
+    },
+  );
+
+  test.each([
+    ['no structure', '{"version":"1.3.0","keyProof":"x"}'],
+    ['a certificate that is no bytes', '{"version":"1.3.0","keyProof":{"certificates":[1]}}'],
+    ['certificates that are no list', '{"version":"1.3.0","keyProof":{"certificates":"AA=="}}'],
+  ])('rejects a Response with a key proof of %s', (_, json) => {
+    expect(() => decodeMessage(atlsResponseSchema, Buffer.from(json))).toThrow(DecodeError);
+  });
+
   test('reads null as no report and no digests', () => {
     const response = Buffer.from('{"version":"1.3.0","report":null}');
     expect(decodeMessage(atlsResponseSchema, response)).toEqual({ version });

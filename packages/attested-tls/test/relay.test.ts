@@ -2,21 +2,9 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { codeOf, dial, outcomeOf, pairWithRaw, serve } from './support/ends.ts';
 import { fakeCmc, fakeReport } from './support/fake-cmc.ts';
 import { otherServerIdentity, serverIdentity } from './support/pki.ts';
-import { dialRaw, listenRaw, type RawPeer } from './support/raw-peer.ts';
+import { dialRaw, listenRaw, relay } from './support/raw-peer.ts';
 
 const MUTUAL = 0;
-
-/** Passes frames both ways, unchanged, until one side is gone. */
-function relay(a: RawPeer, b: RawPeer): void {
-  for (const [from, to] of [
-    [a, b],
-    [b, a],
-  ] as const) {
-    to.socket.write(from.take());
-    from.socket.on('data', (chunk) => to.socket.write(chunk));
-    from.socket.on('end', () => to.socket.end());
-  }
-}
 
 describe.each([
   ['with its own TLS key', otherServerIdentity],

@@ -1,9 +1,10 @@
 import { createHash, createPrivateKey, sign, X509Certificate } from 'node:crypto';
 import type { Cmc } from '@cmc/api';
 import { createFakeCa, type FakeCa, type IssuedCertificate, type IssueOptions } from '@cmc/testkit';
+import { dial, type OurRole, outcomeOf, pairWithRaw, serve } from './ends.ts';
 import { type FakeCmc, type FakeCmcOptions, fakeCmc } from './fake-cmc.ts';
 import { clientCertificate, serverCertificate } from './pki.ts';
-import type { RawKeyProof, RawPeer } from './raw-peer.ts';
+import type { Encoding, RawKeyProof, RawPeer } from './raw-peer.ts';
 
 /** Key proofs, made from their description in the README and with nothing of the package. */
 export const PROOF_KEY_ID = 'a key of the daemon';
@@ -35,6 +36,7 @@ const HASHES: Readonly<Record<string, string>> = {
   EC384: 'sha384',
   EC521: 'sha512',
   RSA2048: 'sha256',
+  'weak-secp256k1': 'sha256',
 };
 
 /** A daemon that has a key besides. It signs nothing but what is the digest that it was given. */
@@ -95,9 +97,12 @@ export function messageOf(parts: ProofParts): Buffer {
   ]);
 }
 
+/** The end of a connection that proves. */
+export type RawEnd = Pick<RawPeer, 'role' | 'exporter'>;
+
 /** A good proof of a raw peer for its connection, but for some changes. */
 export function proofOf(
-  raw: RawPeer,
+  raw: RawEnd,
   issued: IssuedCertificate,
   changes: Partial<ProofParts> = {},
 ): RawKeyProof {
@@ -116,6 +121,21 @@ export function proofOf(
   return { certificates: issued.chain, signature: new Uint8Array(signature) };
 }
 
+/** What a verifier of ours says to a proof of a raw peer. */
+export async function verdict(
+  ours: OurRole,
+  make: (raw: RawPeer) => RawKeyProof,
+  encoding: Encoding = 'cbor',
+  options: Parameters<typeof pairWithRaw>[1] = {},
+): Promise<object> {
+  const { raw, outcome } = await pairWithRaw(ours, { attest: 'none', ...proofRoots, ...options });
+  raw.encoding = encoding;
+  raw.send('request', { attest: 3, bindings: ['spki-v1', 'key-v1'] });
+  raw.send('response', { keyProof: make(raw) });
+  raw.send('complete', { success: true });
+  return await outcome;
+}
+
 function spkiHash(certificate: Uint8Array): Buffer {
   const { publicKey } = new X509Certificate(certificate);
   return createHash('sha256')
@@ -125,4 +145,17 @@ function spkiHash(certificate: Uint8Array): Buffer {
 
 function bytes(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text));
+}
+
+export type Options = Parameters<typeof dial>[1] & Parameters<typeof serve>[0];
+
+/** How a connection of ours with ours ends: of the client, then of the server. */
+export async function meet(client: Options, server: Options): Promise<readonly object[]> {
+  const { port, next } = await serve(server);
+  return await Promise.all([outcomeOf(dial(port, client)), next()]);
+}
+
+/** Calls that are not for reports, in order. */
+export function operationsOf({ calls }: FakeCmc): readonly string[] {
+  return calls.map(({ operation }) => operation).filter((name) => name.startsWith('tls'));
 }

@@ -244,3 +244,15 @@ export async function listenRaw(options: TlsOptions = {}): Promise<RawServer> {
     },
   };
 }
+
+/** Somebody in the middle: passes frames both ways, unchanged, until one side is gone. */
+export function relay(a: RawPeer, b: RawPeer): void {
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    to.socket.write(from.take());
+    from.socket.on('data', (chunk) => to.socket.write(chunk));
+    from.socket.on('end', () => to.socket.end());
+  }
+}
