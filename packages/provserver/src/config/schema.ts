@@ -27,6 +27,7 @@ export interface ProvserverConfig extends PublishSettings {
   readonly verifyEkCert?: boolean;
   readonly fetchEkCertificates?: boolean;
   readonly revokedEks?: readonly string[];
+  readonly ekCrls?: readonly string[];
   readonly certificateDays?: number;
   readonly crlUrl?: string;
   readonly httpFolder?: string;
@@ -123,6 +124,10 @@ export const provserverConfigSchema: v.StrictObjectSchema<
   revokedEks: setting<readonly string[]>(
     files,
     'Files with SHA-256 digests, hex, one a line, of endorsement keys (SubjectPublicKeyInfo) or certificates that are refused',
+  ),
+  ekCrls: setting<readonly string[]>(
+    files,
+    'Files (DER or PEM) with revocation lists of TPM vendors, read again when they change. With them, the issuer of every endorsement certificate needs a list that is in date and does not name it. Default: lists are not looked at',
   ),
   certificateDays: setting(
     v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(825)),

@@ -3,6 +3,7 @@ import { readTextFile } from '../config/key-files.ts';
 import type { ProvserverConfig } from '../config/schema.ts';
 import { ProvError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
+import { openEkCrls } from './ek-crls.ts';
 import { EkDownloads } from './ek-download.ts';
 import type { EkPolicy } from './endorsement-key.ts';
 
@@ -15,10 +16,13 @@ const LINE = /^(?:([0-9a-f]{64})\s*)?(?:#.*)?$/i;
  * audited at every start. @throws {ProvError} ERR_PROV_CONFIG
  */
 export async function createEkPolicy(
-  config: Pick<ProvserverConfig, 'verifyEkCert' | 'fetchEkCertificates' | 'revokedEks'>,
+  config: Pick<ProvserverConfig, 'verifyEkCert' | 'fetchEkCertificates' | 'revokedEks' | 'ekCrls'>,
   { store, logger, now }: { readonly store: Store; readonly logger: Logger; readonly now: Date },
 ): Promise<EkPolicy> {
-  const { verifyEkCert: verifyCertificate = true, fetchEkCertificates = false } = config;
+  const { verifyEkCert: verifyCertificate = true, fetchEkCertificates = false, ekCrls } = config;
+  if (ekCrls !== undefined && !verifyCertificate) {
+    throw new ProvError('ERR_PROV_CONFIG', 'ekCrls: verifyEkCert is off, nothing would be checked');
+  }
   if (!verifyCertificate) {
     logger.error({}, 'verifyEkCert is off: whoever wants to is taken for a TPM');
     await store.audit({ action: 'ek-verification-off', subject: 'verifyEkCert' }, now);
@@ -26,6 +30,7 @@ export async function createEkPolicy(
   return {
     verifyCertificate,
     revoked: await readRevoked(config.revokedEks ?? []),
+    ...(ekCrls === undefined ? {} : { crls: await openEkCrls(ekCrls, logger) }),
     ...(fetchEkCertificates ? { downloads: new EkDownloads() } : {}),
   };
 }

@@ -4,6 +4,7 @@ import type { TpmActivateEnrollRequest } from '@cmc/est';
 import { ekPublicArea, type TpmtPublic } from 'tpm2-ts/verify';
 import type { Store } from '../store/store.ts';
 import { parseEkCertificate, readEkCertificate } from './ek-certificate.ts';
+import type { EkCrls } from './ek-crls.ts';
 import type { EkDownloads } from './ek-download.ts';
 import { decoded, refused } from './refusals.ts';
 import type { TpmIdentity } from './tpm-identity.ts';
@@ -15,6 +16,8 @@ export interface EkPolicy {
   readonly verifyCertificate: boolean;
   /** Lower-case hex SHA-256 of keys (SubjectPublicKeyInfo) and certificates that do not count. */
   readonly revoked: ReadonlySet<string>;
+  /** Default: revocation is not checked beyond `revoked`. */
+  readonly crls?: EkCrls;
   /** Default: certificates have to come with the request. */
   readonly downloads?: EkDownloads;
 }
@@ -68,7 +71,8 @@ async function checkCertificate(request: EkParts, check: EkCheck): Promise<TpmId
   if (policy.revoked.has(sha256Of(certificate.raw))) {
     throw refused('the endorsement certificate is on the list of revoked ones');
   }
-  const problem = await vendorChainProblem(certificate, store, now);
+  const lists = await policy.crls?.current();
+  const problem = await vendorChainProblem(certificate, store, now, lists);
   if (problem !== undefined) throw refused(`the endorsement certificate is refused: ${problem}`);
   return read.identity;
 }

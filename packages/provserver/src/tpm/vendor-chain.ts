@@ -1,16 +1,20 @@
+import type { RevocationList } from '@cmc/attestationreport/snp';
 import { type Certificate, parseCertificate, verifyChain } from '@cmc/attestationreport/x509';
 import { toHex } from '@cmc/bytes';
 import type { Store } from '../store/store.ts';
+import { ekRevocationProblem } from './ek-crls.ts';
 import { MAX_EK_ISSUERS } from './limits.ts';
 
 /**
- * Why an endorsement certificate is not under a root that the operator trusts, if it is not. What
- * devices send never helps to find a chain: all certificates above come from the database.
+ * Why an endorsement certificate is not under a root that the operator trusts, if it is not, or, when
+ * there are revocation lists, not cleared by them. What devices send never helps to find a chain: all
+ * certificates above come from the database.
  */
 export async function vendorChainProblem(
   leaf: Certificate,
   store: Pick<Store, 'vendorCertificates'>,
   now: Date,
+  revocationLists?: readonly RevocationList[],
 ): Promise<string | undefined> {
   const roots: Certificate[] = [];
   const intermediates: Certificate[] = [];
@@ -26,5 +30,7 @@ export async function vendorChainProblem(
   }
   if (roots.length === 0) return `no trusted root for its issuer, ${leaf.issuer || 'without name'}`;
   const result = await verifyChain({ leaf, intermediates, roots, now });
-  return result.ok ? undefined : result.reason;
+  if (!result.ok) return result.reason;
+  if (revocationLists === undefined) return undefined;
+  return await ekRevocationProblem(result.chains, revocationLists, now);
 }
