@@ -136,6 +136,16 @@ async function signs(client: CmcClient, keyId: string): Promise<boolean> {
   return true;
 }
 
+/** Asks the TPM itself. */
+function has(swtpm: Swtpm, algorithm: string): boolean {
+  try {
+    swtpm.tool('tpm2_testparms', algorithm);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function verdict(client: CmcClient): Promise<string> {
   const { report } = await client.attest({ nonce: NONCE });
   const { result } = await client.verify({ nonce: NONCE, report });
@@ -194,6 +204,25 @@ describe.skipIf(isSwtpmMissing)('a daemon with a TPM, at a provisioning server',
       expect(await verdict(again)).toBe('fail');
       const refused = again.tlsCreate({ keyConfig: tpmKey('EC256') });
       await expect(refused).rejects.toMatchObject({ remoteCode: 'ERR_EST_UNAUTHORIZED' });
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'has keys of RSA4096 where its TPM has, and says so where it has none',
+    async () => {
+      const { swtpm, startDaemon } = await createWorld();
+      expect(has(swtpm, 'rsa2048')).toBe(true);
+      const isThere = has(swtpm, 'rsa4096');
+      const client = await (await startDaemon()).client();
+      const created = client.tlsCreate({ keyConfig: tpmKey('RSA4096') });
+      if (isThere) expect(await signs(client, (await created).keyId)).toBe(true);
+      else {
+        await expect(created).rejects.toMatchObject({
+          remoteCode: 'ERR_CMCD_NOT_AVAILABLE',
+          message: expect.stringContaining('this TPM has no keys of kind RSA4096'),
+        });
+      }
     },
     TIMEOUT_MS,
   );
