@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -37,6 +38,9 @@ export interface RunOptions {
 export const BUILD_TIMEOUT_MS = 120_000;
 
 const LOG_TIMEOUT_MS = 15_000;
+/** Of util-linux: runs a program that is killed when this process ends, however that happens. */
+const SETPRIV = '/usr/bin/setpriv';
+const WITH_PARENT: readonly string[] = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL'] : [];
 const TSC = fileURLToPath(new URL('../../../node_modules/.bin/tsc', import.meta.url));
 
 /** Builds the package in `folder` and what it depends on, unless they are up to date. */
@@ -46,16 +50,16 @@ export function buildPackage(folder: string): void {
 
 /**
  * Starts the program in the file `main` and waits until it has logged `ready`. As its log goes to no
- * terminal, it is in JSON.
+ * terminal, it is in JSON. Where Linux has setpriv, it ends with this process, also when that is
+ * killed.
  */
 export async function startProgram(
   main: string,
   args: readonly string[],
   ready: string,
 ): Promise<RunningProgram> {
-  const child = spawn(process.execPath, [main, ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const [program = '', ...rest] = [...WITH_PARENT, process.execPath, main, ...args];
+  const child = spawn(program, rest, { stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = once(child, 'exit').then(([code, signal]) => code ?? signal);
   const log: LogLine[] = [];
   const waiting = new Set<() => void>();
@@ -90,7 +94,7 @@ export async function startProgram(
     child.kill(signal);
     return await ended;
   };
-  const program: RunningProgram = {
+  const running: RunningProgram = {
     child,
     log,
     logged,
@@ -106,7 +110,7 @@ export async function startProgram(
     await stop('SIGKILL');
     throw error;
   }
-  return program;
+  return running;
 }
 
 /** Runs the program in the file `main` to its end. A program that is killed has code -1. */
