@@ -1,62 +1,19 @@
-import { sha1 } from '@noble/hashes/legacy.js';
-import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
+import type { HashName } from '@cmc/bytes/hash';
 
-/** Hash algorithms whose PCR banks can be replayed. */
-export type HashName = 'SHA-1' | 'SHA-256' | 'SHA-384' | 'SHA-512';
-
-interface HashAlgorithm {
-  /** TPM_ALG_ID (TCG Algorithm Registry). */
-  readonly id: number;
-  readonly size: number;
-  /** Its name in node:crypto. */
-  readonly nodeName: string;
-  readonly portable: (data: Uint8Array) => Uint8Array;
-}
-
-interface NodeHashing {
-  hash(algorithm: string, data: Uint8Array, encoding: 'buffer'): Uint8Array;
-}
-
-interface MaybeNode {
-  readonly process?: { readonly getBuiltinModule?: (id: string) => unknown };
-}
-
-const HASHES: Readonly<Record<HashName, HashAlgorithm>> = Object.freeze({
-  'SHA-1': { id: 0x0004, size: 20, nodeName: 'sha1', portable: sha1 },
-  'SHA-256': { id: 0x000b, size: 32, nodeName: 'sha256', portable: sha256 },
-  'SHA-384': { id: 0x000c, size: 48, nodeName: 'sha384', portable: sha384 },
-  'SHA-512': { id: 0x000d, size: 64, nodeName: 'sha512', portable: sha512 },
+/** TPM_ALG_ID (TCG Algorithm Registry) of the banks that can be replayed. */
+const IDS: Readonly<Record<HashName, number>> = Object.freeze({
+  'SHA-1': 0x0004,
+  'SHA-256': 0x000b,
+  'SHA-384': 0x000c,
+  'SHA-512': 0x000d,
 });
-
-// Not an import: bundlers for browsers trip over those.
-const nodeHashing = (globalThis as MaybeNode).process?.getBuiltinModule?.('node:crypto') as
-  | NodeHashing
-  | undefined;
-
-/** Digest of `data`. */
-export function digest(bank: HashName, data: Uint8Array): Uint8Array {
-  const { nodeName, portable } = HASHES[bank];
-  return nodeHashing === undefined
-    ? portable(data)
-    : new Uint8Array(nodeHashing.hash(nodeName, data, 'buffer'));
-}
-
-/** Digest of `data` where there is no node:crypto. */
-export function portableDigest(bank: HashName, data: Uint8Array): Uint8Array {
-  return HASHES[bank].portable(data);
-}
-
-/** Length of a digest, in bytes. */
-export function digestSize(bank: HashName): number {
-  return HASHES[bank].size;
-}
 
 /** TPM_ALG_ID of a bank. */
 export function algorithmId(bank: HashName): number {
-  return HASHES[bank].id;
+  return IDS[bank];
 }
 
 /** The bank that a TPM_ALG_ID stands for, `undefined` when it cannot be replayed here. */
 export function bankOf(id: number): HashName | undefined {
-  return (Object.keys(HASHES) as HashName[]).find((name) => HASHES[name].id === id);
+  return (Object.keys(IDS) as HashName[]).find((name) => IDS[name] === id);
 }

@@ -1,4 +1,4 @@
-import type { HashName } from './algorithms.ts';
+import type { HashName } from '@cmc/bytes/hash';
 
 /** How a log is laid out. */
 export type EventLogKind = 'sha1' | 'crypto-agile' | 'ccel';

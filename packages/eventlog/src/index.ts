@@ -1,4 +1,4 @@
-export type { HashName } from './algorithms.ts';
+export type { HashName } from '@cmc/bytes/hash';
 export { type EventDataOptions, parseEventData } from './data/event-data.ts';
 export type { CertificateReader } from './data/signature-database.ts';
 export type * from './data/types.ts';

@@ -1,5 +1,6 @@
 import { ByteReader } from '@cmc/bytes';
-import { algorithmId, digestSize } from './algorithms.ts';
+import { digestSize } from '@cmc/bytes/hash';
+import { algorithmId } from './algorithms.ts';
 import type {
   EventDigest,
   EventLog,

@@ -1,5 +1,6 @@
 import { CmcError } from '@cmc/bytes';
-import { algorithmId, digest, digestSize, type HashName } from './algorithms.ts';
+import { digest, digestSize, type HashName } from '@cmc/bytes/hash';
+import { algorithmId } from './algorithms.ts';
 import type { EventLog, LogEvent } from './event-log.ts';
 import { EventType } from './event-types.ts';
 

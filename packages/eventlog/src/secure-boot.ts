@@ -1,5 +1,5 @@
 import { DecodeError, equalBytes } from '@cmc/bytes';
-import { digest, type HashName } from './algorithms.ts';
+import { digest, type HashName } from '@cmc/bytes/hash';
 import { parseUefiVariable } from './data/variable.ts';
 import type { EventLog, LogEvent } from './event-log.ts';
 import { EventType } from './event-types.ts';

@@ -1,5 +1,6 @@
 import { ByteReader, encodeUtf8, equalBytes } from '@cmc/bytes';
-import { bankOf, digestSize } from './algorithms.ts';
+import { digestSize } from '@cmc/bytes/hash';
+import { bankOf } from './algorithms.ts';
 import type { LogAlgorithm } from './event-log.ts';
 
 const SIGNATURE = encodeUtf8('Spec ID Event03\0');

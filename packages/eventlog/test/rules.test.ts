@@ -1,7 +1,7 @@
 import { CmcError, DecodeError, encodeUtf8 } from '@cmc/bytes';
+import { digest } from '@cmc/bytes/hash';
 import { flipEachByte, prefixes } from '@cmc/testkit';
 import { expect, test } from 'vitest';
-import { digest, portableDigest } from '../src/algorithms.ts';
 import {
   digestMatchesData,
   type EventLog,
@@ -262,11 +262,3 @@ test('padding ends a CCEL and no other log', () => {
     expect(codeOf(() => parseEventLog(padded, { format: 'ccel' }))).not.toBe('accepted');
   }
 });
-
-test.each(['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512'] as const)(
-  '%s is the same with and without node:crypto',
-  (bank) => {
-    const data = encodeUtf8('abc');
-    expect(portableDigest(bank, data)).toEqual(digest(bank, data));
-  },
-);
