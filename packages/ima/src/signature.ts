@@ -1,8 +1,7 @@
 import { ByteReader, concatBytes, DecodeError, equalBytes, fromHex, toHex } from '@cmc/bytes';
-import { p256, p384, p521 } from '@noble/curves/nist.js';
-import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { sha1 } from '@noble/hashes/legacy.js';
 import { digest, type HashName } from './algorithms.ts';
+import { EcKey, type TableBudget } from './ec-key.ts';
 import type { ImaEntry } from './entry.ts';
 
 /** Kinds of signatures that the kernel logs (enum evm_ima_xattr_type). */
@@ -14,6 +13,8 @@ const MAX_SIGNATURE_BYTES = 1024;
 const MIN_RSA_BITS = 2048;
 const MAX_RSA_BITS = 8192;
 const MAX_KEYS = 1024;
+/** Keys of a ring that get a table, so that they verify faster. */
+const MAX_TABLES = 32;
 
 /** Hash algorithms that signatures may use, by the kernel's number. */
 const HASHES: ReadonlyMap<number, { readonly kernel: string; readonly name: HashName }> = new Map([
@@ -28,13 +29,6 @@ const DIGEST_INFO: Readonly<Record<Exclude<HashName, 'SHA-1'>, string>> = {
 };
 const RSA = '2a864886f70d010101';
 const EC = '2a8648ce3d0201';
-const CURVES = new Map([
-  ['2a8648ce3d030107', p256],
-  ['2b81040022', p384],
-  ['2b81040023', p521],
-  // Outside the kernel, signed with it happens; whoever puts such a key into the ring wants it.
-  ['2b8104000a', secp256k1],
-]);
 
 type Key =
   | {
@@ -43,7 +37,7 @@ type Key =
       readonly exponent: bigint;
       readonly bytes: number;
     }
-  | { readonly type: 'ec'; readonly curve: typeof p256; readonly point: Uint8Array };
+  | EcKey;
 
 /** Keys that file signatures are trusted under, by key id. */
 export interface ImaKeyring {
@@ -73,8 +67,9 @@ export type ImaSignatureResult =
 export function createImaKeyring(publicKeys: readonly Uint8Array[]): ImaKeyring {
   if (publicKeys.length > MAX_KEYS) throw new RangeError(`at most ${MAX_KEYS} keys`);
   const keys = new Map<string, Key[]>();
+  const budget = { left: MAX_TABLES };
   for (const spki of publicKeys) {
-    const { bits, key } = parseKey(spki);
+    const { bits, key } = parseKey(spki, budget);
     const id = toHex(sha1(bits).subarray(-4));
     keys.set(id, [...(keys.get(id) ?? []), key]);
   }
@@ -141,17 +136,7 @@ function parseSignature(bytes: Uint8Array): ParsedSignature | undefined {
 }
 
 function verifyDigest(key: Key, name: HashName, hash: Uint8Array, signature: Uint8Array): boolean {
-  if (key.type === 'rsa') return verifyRsa(key, name, hash, signature);
-  try {
-    return key.curve.verify(signature, hash, key.point, {
-      prehash: false,
-      format: 'der',
-      lowS: false,
-    });
-  } catch {
-    // The library throws for what is no signature.
-    return false;
-  }
+  return key.type === 'rsa' ? verifyRsa(key, name, hash, signature) : key.verify(hash, signature);
 }
 
 /** RSASSA-PKCS1-v1_5 over a digest: the whole encoded message is compared (RFC 8017, 8.2.2). */
@@ -182,7 +167,10 @@ function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
   return result;
 }
 
-function parseKey(spki: Uint8Array): { readonly bits: Uint8Array; readonly key: Key } {
+function parseKey(
+  spki: Uint8Array,
+  budget: TableBudget,
+): { readonly bits: Uint8Array; readonly key: Key } {
   const outer = new ByteReader(spki, 'publicKey');
   const sequence = readDer(outer, 0x30);
   outer.end();
@@ -193,14 +181,9 @@ function parseKey(spki: Uint8Array): { readonly bits: Uint8Array; readonly key: 
   if (bitString.u8() !== 0) bitString.fail('ERR_DECODE_VALUE', 'unused bits');
   const bits = bitString.rest();
   if (oid === EC) {
-    const curve = CURVES.get(toHex(readDer(algorithm, 0x06).rest()));
-    if (curve === undefined) return outer.fail('ERR_DECODE_VALUE', 'unknown curve');
-    try {
-      curve.Point.fromBytes(bits);
-    } catch {
-      outer.fail('ERR_DECODE_VALUE', 'no point of the curve');
-    }
-    return { bits, key: { type: 'ec', curve, point: bits } };
+    const key = EcKey.create(readDer(algorithm, 0x06).rest(), bits, budget);
+    if (key === undefined) return outer.fail('ERR_DECODE_VALUE', 'unknown curve or no point of it');
+    return { bits, key };
   }
   if (oid !== RSA) return outer.fail('ERR_DECODE_VALUE', `key algorithm ${oid}`);
   const body = new ByteReader(bits, 'rsaPublicKey');

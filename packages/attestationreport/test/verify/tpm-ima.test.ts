@@ -23,6 +23,7 @@ import { attestationResultSchema, decodeStruct, encodeStruct } from '../../src/c
 import { ErrorCode } from '../../src/error-codes.ts';
 import type { Artifact, Component } from '../../src/types/report.ts';
 import type { DigestResult, MeasurementResult } from '../../src/types/result.ts';
+import { imaKeyringOf } from '../../src/verify/evidence/tpm-ima.ts';
 import type { Verification } from '../../src/verify/index.ts';
 import { parseCertificate } from '../../src/x509/index.ts';
 import { createScene, type Scene } from '../support/scene.ts';
@@ -217,6 +218,16 @@ describe('files with a signature of a key that the verifier names', () => {
     );
     const own = parseCertificate(issued.certificate).spki;
     await refused({ events: [measured(DD)], imaKeys: [issued.certificate, own] });
+  });
+
+  test('the same keys are one keyring, in every verification', () => {
+    const [first, second] = KEYS as [Uint8Array, Uint8Array];
+    const keyring = imaKeyringOf(KEYS);
+    expect(imaKeyringOf([first.slice(), second.slice()])).toBe(keyring);
+    for (const others of [[first], [second], [second, first, second], []]) {
+      const ids = new Set(others.map(keyIdOf));
+      expect(new Set(imaKeyringOf(others).keys.keys())).toEqual(ids);
+    }
   });
 
   test('what is no key is a mistake of the caller', async () => {

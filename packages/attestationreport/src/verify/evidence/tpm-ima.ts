@@ -8,15 +8,19 @@ import {
   imaEntryDigest,
   verifyImaSignature,
 } from '@cmc/ima';
-import type { HashName } from '../../crypto/index.ts';
+import { digest, type HashName, LruCache } from '../../crypto/index.ts';
 import type { Component } from '../../types/report.ts';
 import { parseCertificate } from '../../x509/index.ts';
 import { propertyOf } from './components.ts';
 
 /** Where Linux measures files. */
 export const IMA_PCR = 10;
+/** Keyrings that are kept: their keys get faster with use. */
+const MAX_KEYRINGS = 4;
 /** Wrong signatures of known keys after which no more are tried: the report is refused anyway. */
 const MAX_WRONG = 16;
+
+const keyrings = new LruCache<string, ImaKeyring>(MAX_KEYRINGS);
 
 /** Who signed a file that was measured. */
 export interface FileSigner {
@@ -30,6 +34,15 @@ export interface FileSigner {
  * @throws {RangeError} something else, or a key that cannot sign files
  */
 export function imaKeyringOf(keys: readonly Uint8Array[]): ImaKeyring {
+  const id = keys.map((key) => toHex(digest('SHA-256', key))).join();
+  const known = keyrings.get(id);
+  if (known !== undefined) return known;
+  const keyring = createKeyring(keys);
+  keyrings.set(id, keyring);
+  return keyring;
+}
+
+function createKeyring(keys: readonly Uint8Array[]): ImaKeyring {
   try {
     return createImaKeyring(keys.map(publicKeyOf));
   } catch (cause) {
