@@ -1,8 +1,9 @@
+import type { VerifyOptions } from '@cmc/attestationreport';
 import { signReport } from '@cmc/attestationreport/sign';
 import { parseCertificate } from '@cmc/attestationreport/x509';
 import { createFakeCa, type FakeCa } from '@cmc/testkit';
-import { beforeEach, describe, expect, test } from 'vitest';
-import type { CmcOptions } from '../../src/index.ts';
+import { beforeEach, describe, expect, expectTypeOf, test } from 'vitest';
+import type { CmcDemands, CmcOptions } from '../../src/index.ts';
 import { attestingCmc } from '../support/attesting-cmc.ts';
 import { createWorld, type World } from '../support/world.ts';
 
@@ -53,4 +54,10 @@ describe('what a CMC demands of reports', () => {
     expect(await verdict(report, { checkOmsp: true })).toBe('success');
     expect(await verdict(report, { requireOmsp: true })).toBe('fail');
   });
+});
+
+test('every option of verify() is of one report, or can be demanded of all', () => {
+  type OfOneReport = 'nonce' | 'now' | 'peer' | 'cachedMetadata' | 'policies' | 'signal';
+  type Forgotten = Exclude<keyof VerifyOptions, keyof CmcDemands | OfOneReport>;
+  expectTypeOf<Forgotten>().toEqualTypeOf<never>();
 });
