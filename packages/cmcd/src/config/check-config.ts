@@ -86,11 +86,8 @@ function checkLogs({ measurementLogs, imaSignatures, tpmEventLog, imaLog }: Cmcd
 function checkEndorsement(config: CmcdConfig): void {
   const { drivers = [], endorsementMode, endorsementAddr, enrollmentAddr } = config;
   const [hasTpm, hasSnp] = [drivers.includes('tpm'), drivers.includes('snp')];
-  if (hasTpm && hasSnp && endorsementMode !== 'direct' && endorsementMode !== 'cps') {
-    throw conflict('endorsementMode: drivers tpm and snp together need direct or cps');
-  }
-  if (hasSnp && !hasTpm && endorsementMode === 'est') {
-    throw conflict('endorsementMode est: it is for driver tpm; snp has host, direct and cps');
+  if (hasSnp && endorsementMode === 'est') {
+    throw conflict('endorsementMode est: it is for driver tpm alone; snp has host, direct and cps');
   }
   if (hasTpm && !hasSnp) {
     if ((endorsementMode ?? 'est') !== 'est') {

@@ -122,7 +122,11 @@ describe('checkConfig', () => {
     ['the driver of a TPM with containers', { ...TPM, ctr: true, ctrDriver: 'tpm', ctrLog: '/l' }],
     ['settings of a TPM', { ...TPM, tpmKeyAlg: 'RSA2048', excludePcrs: [1], tpmDevice: '/dev/t' }],
     ['the driver of SNP guests', { ...MINIMAL, drivers: ['snp'], vmpl: 0, vendorCache: '/v' }],
-    ['a TPM in an SNP guest', { ...MINIMAL, drivers: ['tpm', 'snp'], endorsementMode: 'direct' }],
+    ['a TPM in an SNP guest', { ...MINIMAL, drivers: ['tpm', 'snp'] }],
+    [
+      'a TPM in an SNP guest whose certificates AMD gives',
+      { ...MINIMAL, drivers: ['tpm', 'snp'], endorsementMode: 'direct' },
+    ],
     [
       'driver settings that change nothing',
       { ...SW, excludePcrs: [], measurementLogs: true, imaSignatures: false },
@@ -216,7 +220,10 @@ describe('checkConfig', () => {
     ['a TPM alone without a server', { ...TPM, endorsementMode: 'direct' }],
     ['an endorsement server without TLS', { ...TPM, endorsementAddr: 'http://localhost' }],
     ['an SNP guest at a server for TPMs', { ...TPM, drivers: ['snp'] }],
-    ['a TPM in an SNP guest at a server', { ...TPM, drivers: ['tpm', 'snp'] }],
+    [
+      'a TPM in an SNP guest at a server',
+      { ...TPM, drivers: ['tpm', 'snp'], endorsementMode: 'est' },
+    ],
     [
       'a proxy for AMD without its address',
       { ...TPM, drivers: ['snp'], endorsementMode: 'cps', endorsementAddr: '' },

@@ -95,9 +95,7 @@ export async function createConfidentialMachine(): Promise<ConfidentialMachine> 
         drivers: ['tpm', 'snp'],
         measurementLogs: false,
         tpmDevice: `unix://${swtpm.path}`,
-        endorsementMode: 'cps',
-        // The host gives all certificates: nobody is asked here.
-        endorsementAddr: 'https://127.0.0.1:1',
+        endorsementMode: 'host',
       };
       writeFileSync(path('cmcd.json'), JSON.stringify(config));
       const environment = {
