@@ -26,7 +26,7 @@ export type ResultListener = (result: AttestationResult, peer: PeerInfo) => unkn
 
 /** What attestation adds to the options of `node:tls` and `node:https`. */
 export interface AttestationOptions {
-  /** The own daemon, or where it is. Not needed with `attest: 'none'`. */
+  /** The own daemon, or where it is. Not needed with `attest: 'none'`, unless for `keyProof`. */
   readonly cmc?: Cmc | CmcAddress | undefined;
   /** Who attests itself. The peer must be set to the same. Default `mutual`. */
   readonly attest?: AttestationMode | undefined;
