@@ -1,7 +1,23 @@
 export type { HashName } from '@cmc/bytes/hash';
 export { type EventDataOptions, parseEventData } from './data/event-data.ts';
 export type { CertificateReader } from './data/signature-database.ts';
-export type * from './data/types.ts';
+export type {
+  EfiDevicePath,
+  EfiLoadOption,
+  EventData,
+  GptHeader,
+  GptPartitionEntry,
+  ImageLoadEvent,
+  PcClientTaggedEvent,
+  SignatureDatabase,
+  UefiCertificate,
+  UefiConfigurationTable,
+  UefiHandoffTablePointer,
+  UefiHash,
+  UefiPlatformFirmwareBlob,
+  UefiVariableData,
+  Uint64,
+} from './data/types.ts';
 export { parseUefiVariable, type UefiVariable } from './data/variable.ts';
 export type {
   EventDigest,
