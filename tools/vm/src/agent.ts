@@ -1,7 +1,7 @@
 import { type IncomingMessage, request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 
 export interface Outcome {
   /** Exit code; -1 when it did not run to its end. */
@@ -12,7 +12,7 @@ export interface Outcome {
 
 export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** Default: 60 s. */
+  /** Default: 120 s. */
   readonly timeoutMs?: number;
 }
 

@@ -1,14 +1,16 @@
 import { existsSync, realpathSync } from 'node:fs';
-import { cp, readFile } from 'node:fs/promises';
+import { chmod, cp, readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));
 /** Of the packages of the workspace; of others all is taken. */
-const PUBLISHED: readonly string[] = ['package.json', 'dist', 'src', 'prebuilds'];
+const PUBLISHED: readonly string[] = ['package.json', 'dist', 'src', 'systemd', 'prebuilds'];
 
 interface Manifest {
   readonly name: string;
+  /** Programs; npm makes them executable. */
+  readonly bin?: Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
@@ -22,7 +24,7 @@ export async function installPackages(names: readonly string[], target: string):
     if (done.has(folder)) continue;
     done.add(folder);
     const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as Manifest;
-    await install(folder, manifest.name, target);
+    await install(folder, manifest, target);
     const optional = { ...manifest.peerDependencies, ...manifest.optionalDependencies };
     for (const name of Object.keys(manifest.dependencies ?? {})) {
       open.push(find(name, folder, manifest.name));
@@ -34,7 +36,11 @@ export async function installPackages(names: readonly string[], target: string):
   }
 }
 
-async function install(folder: string, name: string, target: string): Promise<void> {
+async function install(
+  folder: string,
+  { name, bin = {} }: Manifest,
+  target: string,
+): Promise<void> {
   const place = relative(REPOSITORY, folder);
   if (isWorkspace(folder)) {
     for (const part of PUBLISHED) {
@@ -43,6 +49,9 @@ async function install(folder: string, name: string, target: string): Promise<vo
       await cp(source, join(target, 'node_modules', name, part), { recursive: true });
     }
     if (!existsSync(join(folder, 'dist'))) throw new Error(`${name} is not built: npm run build`);
+    for (const main of Object.values(bin)) {
+      await chmod(join(target, 'node_modules', name, main), 0o755);
+    }
     return;
   }
   await cp(folder, join(target, await installedPlace(place)), {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cp, mkdir, mkdtemp, realpath, rm, stat, symlink } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, realpath, rm, stat, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,7 +37,7 @@ export async function rootImage(): Promise<string> {
   return join(folder, 'root.squashfs');
 }
 
-/** Writes the image of `/app`: the agent, and packages of the workspace, as they are built. */
+/** Writes the image of `/app`: the agent, and packages of the workspace, as npm would install them. */
 export async function buildApplication(packages: readonly string[], target: string): Promise<void> {
   await withFolder(async (root) => {
     const guest = fileURLToPath(new URL('../guest', import.meta.url));
@@ -47,29 +47,36 @@ export async function buildApplication(packages: readonly string[], target: stri
   });
 }
 
-async function librariesOf(file: string): Promise<readonly string[]> {
+/** Those that the program is linked to. */
+export async function librariesOf(file: string): Promise<readonly string[]> {
   // Static programs have none, and ldd fails for them.
   const text = await run('ldd', [file]).catch(() => '');
   return [...text.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map((match) => match[1] ?? '');
 }
 
-async function place(file: string, target: string): Promise<void> {
+/** Copies a file into a root, with the folders above it. */
+export async function place(file: string, target: string): Promise<void> {
   await mkdir(dirname(target), { recursive: true });
   await cp(file, target, { dereference: true });
 }
 
-async function link(root: string, file: string, name: string): Promise<void> {
+/** A link in a root; `file` is a path in it, too. */
+export async function link(root: string, file: string, name: string): Promise<void> {
   if (file === name) return;
   await mkdir(dirname(join(root, name)), { recursive: true });
   await symlink(file, join(root, name));
 }
 
-async function squash(root: string, target: string): Promise<void> {
+/** Writes a folder as an image; all in it is of root. */
+export async function squash(root: string, target: string): Promise<void> {
   await run('mksquashfs', [root, target, '-comp', 'lz4', '-noappend', '-quiet', '-all-root']);
 }
 
-async function withFolder(work: (folder: string) => Promise<void>): Promise<void> {
+/** Gives `work` a folder that is there until it ends. */
+export async function withFolder(work: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'cmc-vm-image-'));
+  // It becomes the root of an image, for all users there.
+  await chmod(folder, 0o755);
   try {
     await work(folder);
   } finally {

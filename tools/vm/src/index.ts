@@ -6,3 +6,4 @@ export { compileModule, type Kernel, prepareKernel } from './kernel.ts';
 export { type Machine, type MachineOptions, startMachine } from './machine.ts';
 export { missingPrograms } from './programs.ts';
 export { manufactureTpm, type TpmState } from './software-tpm.ts';
+export { systemdImage } from './systemd-image.ts';

@@ -12,6 +12,7 @@ const MODULES: readonly string[] = [
   'virtio_net',
   'virtio_rng',
   'squashfs',
+  'overlay',
   'configfs',
   'efivarfs',
   'tsm',

@@ -12,7 +12,7 @@ import { startTpm, type TpmState } from './software-tpm.ts';
 const FIRMWARE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
 const FIRMWARE_VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.fd';
 const AGENT_PORT = 8080;
-const BOOT_MS = 90_000;
+const BOOT_MS = 180_000;
 const STOP_MS = 3000;
 const POLL_MS = 50;
 const SERIAL_TAIL = 3000;
