@@ -1,10 +1,14 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { AttestationResult } from '@cmc/attestationreport';
-import { parsePemCertificates } from '@cmc/attestationreport/x509';
-import { connect } from '@cmc/attested-tls';
+import { type AttestationResult, verify } from '@cmc/attestationreport';
+import { type Certificate, parsePemCertificates } from '@cmc/attestationreport/x509';
+import { connect, createServer } from '@cmc/attested-tls';
+import { fromHex, toHex } from '@cmc/bytes';
 import { createCmc, type LocalCmc } from '@cmc/cmcd';
 import { createTestbed, type Testbed } from '@cmc/testbed';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -17,13 +21,14 @@ import {
   prepareKernel,
   rootImage,
   startMachine,
+  type TpmState,
 } from '../src/index.ts';
 import { faultsOf } from './support/attester.ts';
 import { type Provisioning, runTool, startProvisioning } from './support/provisioning.ts';
 import { isMissing } from './support/requirements.ts';
 
-const PREPARE_MS = 240_000;
-const TEST_MS = 60_000;
+const PREPARE_MS = 300_000;
+const TEST_MS = 120_000;
 const IMA = 'ima_policy=tcb ima_hash=sha256 ima_template=ima-ng';
 const NAME = 'guest.test';
 const SERVICE_PORT = 8443;
@@ -33,7 +38,31 @@ const METATOOL = fileURLToPath(new URL('../../metatool/dist/main.js', import.met
 const READ_ALL =
   "busybox find /app -name '*.js' -o -name '*.mjs' -o -name '*.cjs' -o -name '*.json' -o -name '*.node' | busybox xargs busybox cat > /dev/null";
 const STATE = '/tmp/state.tar';
+const IMA_LIST = '/sys/kernel/security/ima/binary_runtime_measurements';
+/** Of a file system whose files are not measured. */
+const SHORTER_LIST = '/tmp/shorter-list';
+/** The host, as the guest reaches it. */
+const HOST = '10.0.2.2';
 const NEW_PROGRAM = '/data/not-in-the-manifest';
+
+/** The guest is accepted for what its TPM says, with a key that the provisioning server knows. */
+const ANCHORED = [
+  {
+    type: 'TPM Result',
+    status: 'success',
+    attestationKey: `${NAME} TPM AK`,
+    quote: 'success',
+  },
+];
+
+function anchorsOf(result: AttestationResult | undefined): unknown {
+  return result?.measurements?.map(({ type, summary, signature, tpmResult }) => ({
+    type,
+    status: summary.status,
+    attestationKey: signature.certs?.[0]?.[0]?.subject.commonName,
+    quote: tpmResult?.aggPcrQuoteMatch.status,
+  }));
+}
 
 describe.skipIf(await isMissing())('cmcd in a machine that measures', () => {
   let folder = '';
@@ -43,6 +72,8 @@ describe.skipIf(await isMissing())('cmcd in a machine that measures', () => {
   let provisioning: Provisioning;
   let host: LocalCmc;
   let keyId: string | undefined;
+  /** What the daemon of the first boot has stored. */
+  let state: Uint8Array;
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'cmc-vm-attested-'));
@@ -57,7 +88,7 @@ describe.skipIf(await isMissing())('cmcd in a machine that measures', () => {
     provisioning = await startProvisioning(folder, tpm, metadataCa, NAME);
     const party = await testbed.party('host');
     host = await createCmc({
-      metadataRoots: [...testbed.metadataRoots, ...parsePemCertificates(provisioning.rootPem)],
+      metadataRoots: roots(),
       metadata: party.metadata,
       measurers: [party.driver],
       name: 'host',
@@ -75,9 +106,13 @@ describe.skipIf(await isMissing())('cmcd in a machine that measures', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function boot(commandLine: string): Promise<void> {
-    machine = await startMachine({ ...options, commandLine, reachesHost: true });
+  async function boot(commandLine: string, other: { tpm?: TpmState } = {}): Promise<void> {
+    machine = await startMachine({ ...options, ...other, commandLine, reachesHost: true });
     console.log(`up after ${Math.round(machine.bootMs)} ms`);
+  }
+
+  function roots(): readonly Certificate[] {
+    return [...testbed.metadataRoots, ...parsePemCertificates(provisioning.rootPem)];
   }
 
   async function startDaemon(): Promise<void> {
@@ -153,6 +188,32 @@ describe.skipIf(await isMissing())('cmcd in a machine that measures', () => {
     );
   }
 
+  async function packState(): Promise<Uint8Array> {
+    const packed = await machine.agent.run('busybox', ['tar', '-cf', STATE, '-C', '/tmp', 'cmcd']);
+    expect(packed).toMatchObject({ code: 0 });
+    return await machine.agent.read(STATE);
+  }
+
+  async function unpackState(): Promise<void> {
+    await machine.agent.write(STATE, state, 0o600);
+    const unpacked = await machine.agent.run('busybox', ['tar', '-xf', STATE, '-C', '/tmp']);
+    expect(unpacked).toMatchObject({ code: 0 });
+  }
+
+  /** The verdict on a report of the guest, or why it makes none. */
+  async function attest(): Promise<{ status?: string; code?: string; message?: string }> {
+    const nonce = new Uint8Array(randomBytes(32));
+    const made = (await guest('report', { nonce: toHex(nonce) })) as {
+      report?: string;
+      code?: string;
+      message?: string;
+    };
+    const { report, ...rest } = made;
+    if (report === undefined) return rest;
+    const { result } = await verify(fromHex(report), { nonce, metadataRoots: roots() });
+    return { status: result.summary.status };
+  }
+
   interface Dialled {
     /** Verdict of this end on the guest. */
     readonly result?: AttestationResult;
@@ -190,6 +251,40 @@ describe.skipIf(await isMissing())('cmcd in a machine that measures', () => {
     });
   }
 
+  interface Called {
+    /** Verdict of this end on the guest. */
+    readonly result?: AttestationResult;
+    /** What the guest saw. */
+    readonly guest: unknown;
+  }
+
+  /** Serves on the host, and has the guest connect. */
+  async function beCalled(): Promise<Called> {
+    let verdict: { readonly result?: AttestationResult } = {};
+    const options = {
+      ...testbed.tls.server,
+      ca: provisioning.rootPem,
+      mtls: true,
+      cmc: host,
+      attest: 'mutual' as const,
+      requireBinding: true,
+      onResult: (result: AttestationResult) => {
+        verdict = { result };
+      },
+    };
+    const server = createServer(options, (socket) => socket.end(JSON.stringify('hello')));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      const { port } = server.address() as AddressInfo;
+      const where = { host: HOST, port, servername: 'localhost' };
+      const called = await guest('dial', { ...where, keyId, ca: testbed.tls.ca });
+      return { ...verdict, guest: called };
+    } finally {
+      server.close();
+    }
+  }
+
   test(
     'enrols its attestation key by a credential, and is given no TLS key while nothing vouches for it',
     async () => {
@@ -214,13 +309,16 @@ describe.skipIf(await isMissing())('cmcd in a machine that measures', () => {
   );
 
   test(
-    'attests itself to the host, and the host to it, over TLS with that key',
+    'attests itself to the host, and the host to it, over TLS with that key, as server and as client',
     async () => {
+      const seen = { keyProtection: 'remote', keyBinding: 'spki-v1', peer: 'success' };
       const { result, ...rest } = await dial();
-      expect(rest).toEqual({
-        answer: { keyProtection: 'remote', keyBinding: 'spki-v1', peer: 'success' },
-      });
-      expect(result?.summary.status).toBe('success');
+      expect(rest).toEqual({ answer: seen });
+      expect(anchorsOf(result)).toEqual(ANCHORED);
+
+      const called = await beCalled();
+      expect(called.guest).toEqual({ ...seen, answer: 'hello' });
+      expect(anchorsOf(called.result)).toEqual(ANCHORED);
     },
     TEST_MS,
   );
@@ -229,6 +327,7 @@ describe.skipIf(await isMissing())('cmcd in a machine that measures', () => {
     'is refused once it runs a program that the manifest does not know, which is named',
     async () => {
       const { agent } = machine;
+      await agent.write(SHORTER_LIST, await agent.read(IMA_LIST), 0o600);
       await agent.write(NEW_PROGRAM, '#!/bin/sh\necho hello\n', 0o755);
       expect(await agent.run(NEW_PROGRAM, [])).toMatchObject({ code: 0, stdout: 'hello\n' });
       const { result, ...rest } = await dial();
@@ -245,17 +344,35 @@ describe.skipIf(await isMissing())('cmcd in a machine that measures', () => {
   );
 
   test(
-    'is refused with the same keys after a boot with another command line, which is named',
+    'is refused when it hides that program from the list of files, and tells that PCR 10 is another',
     async () => {
       const { agent } = machine;
-      const packed = await agent.run('busybox', ['tar', '-cf', STATE, '-C', '/tmp', 'cmcd']);
-      expect(packed).toMatchObject({ code: 0 });
-      const state = await agent.read(STATE);
+      const hidden = await agent.run('busybox', ['mount', '--bind', SHORTER_LIST, IMA_LIST]);
+      expect(hidden).toMatchObject({ code: 0, stderr: '' });
+      const hides = await agent.read(IMA_LIST);
+      expect(Buffer.from(hides).includes(NEW_PROGRAM)).toBe(false);
+      await guest('stopDaemon');
+      await guest('startDaemon', { config: '/tmp/cmcd.json' });
+      const { result, ...rest } = await dial();
+      expect(rest).toMatchObject({ code: 'ERR_ATLS_PEER_ATTESTATION' });
+      // The quote is over all PCRs at once: which of them it is, only the guest knows, and says.
+      const [{ tpmResult } = {}] = result?.measurements ?? [];
+      expect(tpmResult?.aggPcrQuoteMatch.status).toBe('fail');
+      expect(result === undefined ? [] : faultsOf({ result })).toEqual([]);
+      expect(await machine.serial()).toContain(
+        'the logs do not give the values of all PCRs pcrs=[10]',
+      );
+    },
+    TEST_MS,
+  );
+
+  test(
+    'is refused with the same keys after a boot with another command line, which is named',
+    async () => {
+      state = await packState();
       await machine.stop();
       await boot(`${IMA} quiet`);
-      await machine.agent.write(STATE, state, 0o600);
-      const unpacked = await machine.agent.run('busybox', ['tar', '-xf', STATE, '-C', '/tmp']);
-      expect(unpacked).toMatchObject({ code: 0 });
+      await unpackState();
       await startDaemon();
       await serve();
       const { result, ...rest } = await dial();
@@ -266,6 +383,33 @@ describe.skipIf(await isMissing())('cmcd in a machine that measures', () => {
         'TPM 9 EV_EVENT_TAG',
       ]);
       expect(await provisioning.methods()).toHaveLength(2);
+    },
+    PREPARE_MS,
+  );
+
+  test(
+    'cannot attest itself with its disk and another TPM until the server forgets its name',
+    async () => {
+      const other = join(folder, 'other');
+      const replaced = await manufactureTpm(other);
+      // It is as genuine as the first.
+      await provisioning.trust(replaced);
+      await machine.stop();
+      await boot(IMA, { tpm: replaced });
+      await unpackState();
+      await startDaemon();
+      expect(await attest()).toMatchObject({
+        code: 'ERR_EST_UNAUTHORIZED',
+        message: expect.stringContaining('is registered with other keys'),
+      });
+      expect(await guest('sign', { keyId })).toMatchObject({
+        code: 'ERR_TPM_RESPONSE',
+        message: expect.stringContaining('TPM_RC_INTEGRITY'),
+      });
+      expect(await provisioning.methods()).toHaveLength(2);
+      await provisioning.forget(NAME);
+      expect(await attest()).toEqual({ status: 'success' });
+      expect(await provisioning.methods()).toEqual(['tpm-activate', 'tpm-activate', 'tpm-certify']);
     },
     PREPARE_MS,
   );

@@ -17,6 +17,10 @@ export interface Provisioning {
   readonly rootPem: string;
   /** What it serves at `<url>/metadata/`. */
   readonly metadataFolder: string;
+  /** Trusts the maker of another TPM. */
+  trust(tpm: TpmState): Promise<void>;
+  /** Lets a device come with another TPM. */
+  forget(device: string): Promise<void>;
   /** How the certificates that it has issued were asked for. */
   methods(): Promise<readonly string[]>;
   stop(): Promise<void>;
@@ -43,9 +47,12 @@ export async function startProvisioning(
     httpFolder: metadataFolder,
   };
   writeFileSync(config, JSON.stringify(changed));
-  for (const certificate of [tpm.issuerCertificate, tpm.rootCertificate]) {
-    await runTool(PROVSERVER, 'ek-roots', 'import', certificate, '--config', config);
-  }
+  const trust = async ({ issuerCertificate, rootCertificate }: TpmState): Promise<void> => {
+    for (const certificate of [issuerCertificate, rootCertificate]) {
+      await runTool(PROVSERVER, 'ek-roots', 'import', certificate, '--config', config);
+    }
+  };
+  await trust(tpm);
   const server: RunningProgram = await startProgram(
     PROVSERVER,
     ['serve', '--config', config],
@@ -55,6 +62,10 @@ export async function startProvisioning(
     url: `https://${HOST}:${port}`,
     rootPem: readFileSync(join(data, 'root.pem'), 'utf8'),
     metadataFolder,
+    trust,
+    forget: async (device) => {
+      await runTool(PROVSERVER, 'forget-device', device, '--config', config);
+    },
     methods: async () => {
       const text = await runTool(PROVSERVER, 'list', '--config', config, '--json');
       const lines = text.split('\n').filter((line) => line !== '');
