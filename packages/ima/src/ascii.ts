@@ -1,5 +1,5 @@
 import { ByteWriter, DecodeError, encodeUtf8, fromHex } from '@cmc/bytes';
-import { digestSize, type HashName } from './algorithms.ts';
+import { digestSize, type HashName } from '@cmc/bytes/hash';
 import { type TemplateField, templateByName } from './templates.ts';
 
 const MAX_BYTES = 512 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import { concatBytes, encodeUtf8 } from '@cmc/bytes';
-import { digest, type HashName, kernelHashName } from './algorithms.ts';
+import { digest, type HashName, nodeHashName } from '@cmc/bytes/hash';
 import type { ImaEntry } from './entry.ts';
 import { kernelTemplates, type TemplateField } from './templates.ts';
 
@@ -52,7 +52,7 @@ export function bootAggregateEntries(
     if (name === 'n-ng') return PATH;
     if (isOptional) return new Uint8Array();
     const type = kind === 'typed-digest' ? 'ima:' : '';
-    return concatBytes(encodeUtf8(`${type}${kernelHashName(bank)}:\0`), aggregate);
+    return concatBytes(encodeUtf8(`${type}${nodeHashName(bank)}:\0`), aggregate);
   };
   return kernelTemplates()
     .filter(({ isLegacy }) => !isLegacy)

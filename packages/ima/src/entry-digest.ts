@@ -1,5 +1,5 @@
 import { ByteWriter, concatBytes, type Endianness } from '@cmc/bytes';
-import { digest, digestSize, type HashName } from './algorithms.ts';
+import { digest, digestSize, type HashName } from '@cmc/bytes/hash';
 import type { ImaEntry } from './entry.ts';
 import { LEGACY_NAME_BYTES } from './templates.ts';
 

@@ -1,4 +1,4 @@
-export { type HashName, kernelHashName } from './algorithms.ts';
+export { type HashName, nodeHashName as kernelHashName } from '@cmc/bytes/hash';
 export { imaAsciiToBinary } from './ascii.ts';
 export { type BootAggregate, bootAggregateEntries, bootAggregates } from './boot-aggregate.ts';
 export type { FileDigest, ImaEntry } from './entry.ts';

@@ -1,5 +1,5 @@
 import { concatBytes } from '@cmc/bytes';
-import { digest, digestSize, type HashName } from './algorithms.ts';
+import { digest, digestSize, type HashName } from '@cmc/bytes/hash';
 import { sha256Extend } from './sha256.ts';
 import { bytesOf, copyWords, wordsOf } from './words.ts';
 

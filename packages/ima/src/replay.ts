@@ -1,5 +1,5 @@
 import { DecodeError, type DecodeErrorCode, type Endianness, equalBytes } from '@cmc/bytes';
-import { digest, digestSize, type HashName } from './algorithms.ts';
+import { digest, digestSize, type HashName } from '@cmc/bytes/hash';
 import { checkField, fileDigest, type ImaEntry, parseTemplateData, pathOf } from './entry.ts';
 import { sha256Extend, sha256Words } from './sha256.ts';
 import { LEGACY_NAME_BYTES, type Template, templateByName } from './templates.ts';

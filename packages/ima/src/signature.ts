@@ -1,6 +1,5 @@
 import { ByteReader, concatBytes, DecodeError, equalBytes, fromHex, toHex } from '@cmc/bytes';
-import { sha1 } from '@noble/hashes/legacy.js';
-import { digest, type HashName } from './algorithms.ts';
+import { digest, type HashName } from '@cmc/bytes/hash';
 import { EcKey, type TableBudget } from './ec-key.ts';
 import type { ImaEntry } from './entry.ts';
 
@@ -70,7 +69,7 @@ export function createImaKeyring(publicKeys: readonly Uint8Array[]): ImaKeyring 
   const budget = { left: MAX_TABLES };
   for (const spki of publicKeys) {
     const { bits, key } = parseKey(spki, budget);
-    const id = toHex(sha1(bits).subarray(-4));
+    const id = toHex(digest('SHA-1', bits).subarray(-4));
     keys.set(id, [...(keys.get(id) ?? []), key]);
   }
   return { keys };
