@@ -6,8 +6,9 @@ import type { Component, Metadata } from '@cmc/attestationreport';
 import { encodeStruct, metadataSchema } from '@cmc/attestationreport/codec';
 import { signPayload } from '@cmc/attestationreport/sign';
 import { BUILD_TIMEOUT_MS } from '@cmc/testbed';
-import { isMissing, type Swtpm, startSwtpm } from '@cmc/testkit';
+import { createFakeCa, isMissing, type Swtpm, startSwtpm } from '@cmc/testkit';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { provenKey } from './support/proven-key.ts';
 import {
   createProvisioning,
   type EnrollingDaemon,
@@ -245,6 +246,24 @@ describe.skipIf(isSwtpmMissing)('a daemon with a TPM, at a provisioning server',
       expect(await verdict(await daemon.client())).toBe('success');
       const certificates = await provisioning.certificates();
       expect(new Set(certificates.map(({ spkiSha256 }) => spkiSha256)).size).toBe(1);
+    },
+    TIMEOUT_MS,
+  );
+
+  test.each(['EC256', 'RSA2048'] as const)(
+    'has a key of %s in its TPM sign for connections whose TLS key is not in it',
+    async (alg) => {
+      const { provisioning, startDaemon } = await createWorld();
+      const daemon = await startDaemon();
+      const client = await daemon.client();
+      const { keyId } = await client.tlsCreate({ keyConfig: tpmKey(alg) });
+      const [leaf = new Uint8Array()] = (await client.tlsCert({ keyId })).certificate;
+      const proven = await provenKey(provisioning.rootPem, { daemon, keyId });
+      expect(proven.equals(new X509Certificate(Buffer.from(leaf)).raw)).toBe(true);
+      const stranger = createFakeCa().pem;
+      await expect(provenKey(stranger, { daemon, keyId })).rejects.toMatchObject({
+        code: 'ERR_ATLS_KEY_PROOF',
+      });
     },
     TIMEOUT_MS,
   );
