@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { concatBytes, encodeUtf8, fromHex, toBase64, toHex } from '@cmc/bytes';
-import { createFakeKeySync, type IssueOptions, vectorsDir } from '@cmc/testkit';
+import { createFakeKeySync, vectorsDir } from '@cmc/testkit';
 import type { HashName } from 'tpm2-ts/verify';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { digest } from '../../src/crypto/index.ts';
@@ -22,14 +22,8 @@ import {
   tpmMetadata,
   tpmReferences,
 } from '../support/tpm.ts';
+import { ATTESTATION_KEY } from '../support/tpm-scene.ts';
 
-const ATTESTATION_KEY: IssueOptions = {
-  commonName: 'host TPM AK',
-  keyUsage: ['digitalSignature'],
-  extendedKeyUsage: ['2.23.133.8.3'],
-  notBefore: new Date('2026-01-01T00:00:00Z'),
-  notAfter: new Date('2027-01-01T00:00:00Z'),
-};
 const key = createFakeKeySync('EC256');
 let scene: Scene;
 let certificate: Uint8Array;

@@ -14,7 +14,6 @@ import {
   createFakeKeySync,
   type FakeKey,
   flipEachByte,
-  type IssueOptions,
   vectorsDir,
 } from '@cmc/testkit';
 import type { HashName } from 'tpm2-ts/verify';
@@ -28,14 +27,7 @@ import type { Verification } from '../../src/verify/index.ts';
 import { parseCertificate } from '../../src/x509/index.ts';
 import { createScene, type Scene } from '../support/scene.ts';
 import { BOOT, type FakeEvent, fakeTpm, tpmMetadata, tpmReferences } from '../support/tpm.ts';
-
-const ATTESTATION_KEY: IssueOptions = {
-  commonName: 'host TPM AK',
-  keyUsage: ['digitalSignature'],
-  extendedKeyUsage: ['2.23.133.8.3'],
-  notBefore: new Date('2026-01-01T00:00:00Z'),
-  notAfter: new Date('2027-01-01T00:00:00Z'),
-};
+import { ATTESTATION_KEY } from '../support/tpm-scene.ts';
 
 const vector = (file: string): string => readFileSync(join(vectorsDir(), 'ima', file), 'utf8');
 const spki = (file: string): Uint8Array =>
