@@ -58,6 +58,7 @@ describe('the machine', () => {
       [IMA]: 'x',
       [RELEASE]: '6.8.0\n',
       'sys/kernel/config/tsm/report/x': '',
+      'dev/sev-guest': '',
     });
     expect(new Set(Object.values(stateOf(checks)))).toEqual(new Set(['ok']));
     expect(checks.get('kernel')?.text).toBe('kernel 6.8.0');
@@ -81,6 +82,14 @@ describe('the machine', () => {
     expect(without.get('tpm')).toMatchObject({
       state: 'problem',
       text: expect.stringMatching(/tpmrm0/),
+    });
+  });
+
+  test('with the folder of SEV-SNP reports, and nothing that gives them, is no guest', async () => {
+    const checks = await machine({ 'sys/kernel/config/tsm/report/x': '', [RELEASE]: '6.8.0' });
+    expect(checks.get('snp')).toMatchObject({
+      state: 'absent',
+      remedy: expect.stringMatching(/modprobe sev-guest/),
     });
   });
 

@@ -103,17 +103,23 @@ async function checkLog(root: string, path: string, log: LogCheck): Promise<Chec
     return { id, state: missingState, text: `${what} is not there: ${path}`, remedy: missing };
   }
   const text = `${what} cannot be read: ${problem} at ${path}`;
-  const remedy = 'run as root, or give the daemon CAP_DAC_READ_SEARCH';
+  const remedy = 'run as root, or let the daemon read it, as systemd/tpm.conf of @cmc/cmcd does';
   return { id, state: 'problem', text, remedy };
 }
 
 async function checkSnp(root: string, release = '0'): Promise<Check> {
   const id = 'snp';
   const configfs = await accessProblem(join(root, 'sys/kernel/config/tsm/report'), READ_WRITE);
-  if (configfs === undefined) {
+  const device = await accessProblem(join(root, 'dev/sev-guest'), READ_WRITE);
+  // The folder is there without any such hardware; what gives reports in it brings the device, too.
+  if (configfs === undefined && device !== 'ENOENT') {
     return { id, state: 'ok', text: 'SEV-SNP reports come from configfs' };
   }
-  const device = await accessProblem(join(root, 'dev/sev-guest'), READ_WRITE);
+  if (configfs === undefined) {
+    const remedy =
+      'in an SEV-SNP guest: modprobe sev-guest; in a container: give it /dev/sev-guest';
+    return { id, state: 'absent', text: 'nothing gives SEV-SNP reports to configfs', remedy };
+  }
   if (device === undefined) {
     const isOld = !isAtLeast(release, MINIMUM_CONFIGFS_KERNEL);
     const text = `SEV-SNP reports come from /dev/sev-guest; configfs: ${configfs}`;
