@@ -49,6 +49,19 @@ test('R18 a violation extends ones and is counted', () => {
   expect(state.violations).toBe(1);
 });
 
+test('R18 a violation with 20 zeros for its digest extends ones and is counted, too', () => {
+  const violation = (digest: Uint8Array): Uint8Array =>
+    entry(digestField('sha256', digest), PATH, 'little', new Uint8Array(20));
+  const both = [32, 20].map((size) =>
+    replayImaList(violation(new Uint8Array(size)), { bank: 'SHA-256' }),
+  );
+  expect(both.map(({ violations }) => violations)).toEqual([1, 1]);
+  expect(both[1]?.pcrs).toEqual(both[0]?.pcrs);
+  for (const digest of [new Uint8Array(19), new Uint8Array(21), new Uint8Array(20).fill(1)]) {
+    expect(codeOfList(violation(digest))).toBe('ERR_DECODE_VALUE');
+  }
+});
+
 test('R18 every flipped byte is refused or changes the replay, the violations or the mismatches', () => {
   const options = { bank: 'SHA-256', checkTemplateDigests: true } as const;
   const shown = (bytes: Uint8Array): string => {
