@@ -14,6 +14,8 @@ async function serveInProcess({ cmc }: KeyDaemon, flags: readonly string[]): Pro
   const data = JSON.stringify({ cmc, keyId: KEY_ID, attest: 'none', ...serverIdentity });
   const child = spawn(process.execPath, [...flags, PROGRAM, data], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    // Else numbers are printed in colour where the caller has colours.
+    env: { ...process.env, FORCE_COLOR: '0' },
   });
   onTestFinished(async () => {
     child.kill();
