@@ -104,6 +104,7 @@ export type {
   X509Name,
 } from './types/result.ts';
 export type { Serialization } from './types/serialization.ts';
+export { parseImaKeys } from './verify/evidence/ima-keys.ts';
 export type {
   MetadataVersionStore,
   TpmClock,

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
-import { ConfigError } from './config.ts';
 import { type SettingEntries, setting, text } from './setting.ts';
+import { readSettingFile } from './setting-files.ts';
 
 /** Settings of every program that talks to a daemon and to attested peers. */
 export interface ConnectionSettings {
@@ -40,17 +39,6 @@ export const connectionEntries: SettingEntries<ConnectionSettings> = {
 
 /** Default endpoint of the daemon. */
 export const DEFAULT_CMC_ADDRESS = 'unix:///run/cmc/cmcd.sock';
-
-/** Contents of the file that a setting names. @throws {ConfigError} */
-export async function readSettingFile(path: string, setting: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new ConfigError('ERR_CONFIG_UNREADABLE', `${setting}: cannot read ${path}`, {
-      cause: error,
-    });
-  }
-}
 
 /** Certificates, key and policies of {@link ConnectionSettings}, read from their files. */
 export interface ConnectionFiles {

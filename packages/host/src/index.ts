@@ -5,8 +5,9 @@ export {
   connectionEntries,
   DEFAULT_CMC_ADDRESS,
   readConnectionFiles,
-  readSettingFile,
 } from './connection-settings.ts';
+export type { EvidenceSettings } from './evidence-settings.ts';
+export { evidenceEntries } from './evidence-settings.ts';
 export { describeError, EXIT, exitCodeOf, UsageError } from './exit.ts';
 export type { WriteFileAtomicOptions } from './files.ts';
 export { createFileAtomic, removeTemporaries, syncFolder, writeFileAtomic } from './files.ts';
@@ -19,4 +20,5 @@ export { packageVersion } from './package-version.ts';
 export { addSettingFlags, runProgram, settingsOf } from './program.ts';
 export type { SettingEntries, SettingSchema } from './setting.ts';
 export { required, setting, text } from './setting.ts';
+export { readSettingFile, readSettingFiles } from './setting-files.ts';
 export { suggest } from './suggest.ts';

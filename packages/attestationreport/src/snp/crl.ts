@@ -8,6 +8,7 @@ import type {
 import {
   DerReader,
   NOT_BEFORE_LEEWAY_MS,
+  parsePemOrDer,
   readExtensions,
   readName,
   readSignatureAlgorithm,
@@ -18,6 +19,8 @@ import { readTime } from '../x509/time.ts';
 
 /** A certificate revocation list (RFC 5280, section 5). Parsed is not verified. */
 export interface RevocationList {
+  /** DER. */
+  readonly raw: Uint8Array;
   readonly tbs: Uint8Array;
   readonly signature: Uint8Array;
   readonly signatureAlgorithm: CertificateSignatureAlgorithm;
@@ -66,6 +69,7 @@ export function parseRevocationList(der: Uint8Array): RevocationList {
   if (extensions !== undefined) refuseCritical(extensions, readExtensions(extensions));
   reader.end();
   return {
+    raw: new Uint8Array(der),
     tbs: tbs.raw,
     signature,
     signatureAlgorithm,
@@ -74,6 +78,11 @@ export function parseRevocationList(der: Uint8Array): RevocationList {
     nextUpdate,
     revoked,
   };
+}
+
+/** The lists in a file, PEM or DER; at least one. @throws {DecodeError} */
+export function parseRevocationLists(content: Uint8Array): readonly RevocationList[] {
+  return parsePemOrDer(content, 'X509 CRL').map(parseRevocationList);
 }
 
 /**

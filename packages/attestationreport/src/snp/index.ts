@@ -21,6 +21,7 @@ export type { RevocationList } from './crl.ts';
 export {
   MAX_CRL_BYTES,
   parseRevocationList,
+  parseRevocationLists,
   revocationListProblem,
   revocationProblem,
 } from './crl.ts';

@@ -22,6 +22,7 @@ export {
   MAX_PEM_BLOCKS,
   parsePemBlocks,
   parsePemCertificates,
+  parsePemOrDer,
   parsePemPublicKey,
 } from './pem.ts';
 export type { CertificateSignatureAlgorithm } from './signature-algorithm.ts';

@@ -1,4 +1,4 @@
-import { DecodeError, type DecodeErrorCode, fromBase64, toBase64 } from '@cmc/bytes';
+import { DecodeError, type DecodeErrorCode, decodeUtf8, fromBase64, toBase64 } from '@cmc/bytes';
 import { decodePublicKeyInfo } from '../crypto/index.ts';
 import { type Certificate, parseCertificate } from './certificate.ts';
 
@@ -65,6 +65,31 @@ export function parsePemBlocks(text: string, label: string): readonly Uint8Array
     throw pemError('ERR_DECODE_MISSING', `expected a block with the label ${label}`, 0);
   }
   return blocks;
+}
+
+/**
+ * The structures (DER) in a file: of all its PEM blocks, or, when it is no text with such blocks, the
+ * whole of it, whatever that is. Of several labels one counts, the first that is there.
+ * @throws {DecodeError} a block with another label, see {@link parsePemBlocks}
+ */
+export function parsePemOrDer(
+  content: Uint8Array,
+  ...labels: readonly [string, ...string[]]
+): readonly Uint8Array[] {
+  const text = textOf(content);
+  if (!text.includes(BEGIN)) return [content];
+  const label = labels.find((each) => text.includes(`${BEGIN}${each}-----`)) ?? labels[0];
+  return parsePemBlocks(text, label);
+}
+
+/** What DER is not, as a rule. */
+function textOf(content: Uint8Array): string {
+  try {
+    return decodeUtf8(content);
+  } catch (error) {
+    if (error instanceof DecodeError) return '';
+    throw error;
+  }
 }
 
 function pemError(code: DecodeErrorCode, message: string, offset: number): DecodeError {

@@ -1,5 +1,12 @@
 import type { ApiName } from '@cmc/api';
-import { required, type SettingEntries, setting, text } from '@cmc/host';
+import {
+  type EvidenceSettings,
+  evidenceEntries,
+  required,
+  type SettingEntries,
+  setting,
+  text,
+} from '@cmc/host';
 import * as v from 'valibot';
 
 /** What there is to measure with, in this version or another. */
@@ -15,7 +22,7 @@ export interface EndpointConfig {
  * Settings of the daemon: the keys of its config file. {@link cmcdConfigSchema} says what each
  * means; keys of the format that this version cannot act on are refused when they are used.
  */
-export interface CmcdConfig {
+export interface CmcdConfig extends EvidenceSettings {
   readonly api?: ApiName | readonly ApiName[];
   readonly cmcAddr?: string | readonly string[];
   readonly apis?: readonly EndpointConfig[];
@@ -41,10 +48,6 @@ export interface CmcdConfig {
   readonly minimumMetadataSigners?: number;
   readonly allowOlderMetadata?: boolean;
   readonly allowOlderTpmClock?: boolean;
-  readonly tpmAllowTlsKeys?: boolean;
-  readonly tpmAllowUncheckedBootAggregate?: boolean;
-  readonly imaKeys?: readonly string[];
-  readonly snpCrls?: readonly string[];
   readonly enrollmentMode?: 'local' | 'est' | 'acme';
   readonly enrollmentCaKey?: string;
   readonly enrollmentCaChain?: readonly string[];
@@ -157,22 +160,7 @@ export const cmcdConfigSchema: v.StrictObjectSchema<
     v.boolean(),
     'Whether reports pass of a TPM whose clock or counters are before those accepted last. Default false',
   ),
-  tpmAllowTlsKeys: setting(
-    v.boolean(),
-    'Whether reports of TPMs pass whose attestation key has a certificate for TLS. WHO HAS SUCH A CERTIFICATE FOR A KEY IN SOFTWARE CAN FORGE THEM. Default false',
-  ),
-  tpmAllowUncheckedBootAggregate: setting(
-    v.boolean(),
-    'Whether reports of TPMs pass whose boot_aggregate has a reference value, but may be of another boot, as they lack its entry or PCR 8 or 9. Default false',
-  ),
-  imaKeys: setting<readonly string[]>(
-    v.pipe(texts, v.nonEmpty('expected at least one file')),
-    'Files (PEM or DER) with certificates or public keys: files that a peer measured and they signed need no reference value, in any version. Default: none',
-  ),
-  snpCrls: setting<readonly string[]>(
-    v.pipe(texts, v.nonEmpty('expected at least one file')),
-    'Files (PEM or DER) with revocation lists of AMD: the root of every SNP report needs one that is in date. Default: revocation is not checked',
-  ),
+  ...evidenceEntries,
   enrollmentMode: setting(
     v.picklist(['local', 'est', 'acme']),
     'Who certifies TLS keys: est (a server), local (a CA key on this computer). Default: nobody, no TLS keys',

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import { parseImaKeys } from '@cmc/attestationreport';
 import type { Certificate } from '@cmc/attestationreport/x509';
 import type { Logger } from '@cmc/bytes';
+import { readSettingFiles } from '@cmc/host';
 import type { CmcDemands } from '../cmc/demands.ts';
 import { openMetadataVersions } from '../cmc/metadata-versions.ts';
 import { openTpmClocks } from '../cmc/tpm-clocks.ts';
@@ -39,7 +41,7 @@ export async function readDemands(
     tpmAllowUncheckedBootAggregate: config.tpmAllowUncheckedBootAggregate ?? false,
     ...(imaKeys === undefined
       ? {}
-      : { imaKeys: await (await import('./ima-keys.ts')).readImaKeys(imaKeys) }),
+      : { imaKeys: await readSettingFiles(imaKeys, 'imaKeys', parseImaKeys) }),
     ...(snpCrls === undefined
       ? {}
       : {

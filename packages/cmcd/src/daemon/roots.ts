@@ -2,9 +2,9 @@ import {
   type Certificate,
   encodePem,
   parseCertificate,
-  parsePemCertificates,
+  parsePemOrDer,
 } from '@cmc/attestationreport/x509';
-import { decodeUtf8, type Logger } from '@cmc/bytes';
+import type { Logger } from '@cmc/bytes';
 import { ConfigError, readSettingFile } from '@cmc/host';
 
 /** CA certificates that are trusted, for verifying and as TLS wants them. */
@@ -41,25 +41,12 @@ export async function readCertificates(
 ): Promise<readonly Certificate[]> {
   const content = new Uint8Array(await readSettingFile(path, setting));
   try {
-    const certificates = isPem(content)
-      ? parsePemCertificates(decodeUtf8(content))
-      : [parseCertificate(content)];
-    if (certificates.length > 0) return certificates;
+    return parsePemOrDer(content, 'CERTIFICATE').map(parseCertificate);
   } catch (cause) {
-    throw notCertificates(path, setting, { cause });
+    throw new ConfigError(
+      'ERR_CONFIG_VALUE',
+      `${setting}: ${path} holds no certificate, PEM or DER`,
+      { cause },
+    );
   }
-  throw notCertificates(path, setting);
-}
-
-/** Whether a file is PEM. DER starts with the octet of a SEQUENCE, which is the digit 0 in text. */
-export function isPem(content: Uint8Array): boolean {
-  return Buffer.from(content.buffer, content.byteOffset, content.length).includes('-----BEGIN ');
-}
-
-function notCertificates(path: string, setting: string, options?: ErrorOptions): ConfigError {
-  return new ConfigError(
-    'ERR_CONFIG_VALUE',
-    `${setting}: ${path} holds no certificate, PEM or DER`,
-    options,
-  );
 }

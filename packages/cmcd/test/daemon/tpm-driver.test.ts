@@ -8,10 +8,14 @@ import { createTpmAccess, createTpmDriver, deviceOpener } from '@cmc/driver-tpm'
 import { imaEntryDigest } from '@cmc/ima';
 import { isMissing, startSwtpm } from '@cmc/testkit';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import {
+  IMA_ENTRIES,
+  IMA_LIST,
+  SIGNERS,
+} from '../../../attestationreport/test/support/signed-files.ts';
 import { endorse } from '../../../driver-tpm/test/support/machine.ts';
 import type { CmcdConfig } from '../../src/config/schema.ts';
 import { startDaemon } from '../../src/daemon/index.ts';
-import { IMA_ENTRIES, IMA_LIST, SIGNERS } from '../support/signed-files.ts';
 import { metadataOf } from '../support/tpm-peer.ts';
 import { clientOf, NONCE, startVerifier } from '../support/verifying-daemon.ts';
 import { createWorld, type World } from '../support/world.ts';

@@ -1,12 +1,11 @@
-import { type Artifact, type Component, generate } from '@cmc/attestationreport';
+import { type Component, generate } from '@cmc/attestationreport';
 import { createFakeKeySync, type IssueOptions } from '@cmc/testkit';
 import {
-  BOOT,
-  type FakeEvent,
-  type FakeTpmOptions,
-  fakeTpm,
-  tpmReferences,
-} from '../../../attestationreport/test/support/tpm.ts';
+  type MeasuredFile,
+  type MeasuredTpm,
+  measuredTpm,
+} from '../../../attestationreport/test/support/measured-tpm.ts';
+import type { FakeTpmOptions } from '../../../attestationreport/test/support/tpm.ts';
 import { NONCE } from './verifying-daemon.ts';
 import { inDays, type World } from './world.ts';
 
@@ -28,17 +27,6 @@ export interface TpmPeerOptions {
   readonly measured?: readonly MeasuredFile[];
 }
 
-/** An event of PCR 10. */
-export interface MeasuredFile {
-  readonly name: string;
-  /** What is extended. */
-  readonly digest: Uint8Array;
-  /** Whether the metadata has a reference value for it. */
-  readonly isKnown: boolean;
-  /** The entry of IMA's list, as a driver sends it. */
-  readonly entry?: string;
-}
-
 /** A peer with metadata of `world` and a certificate of its CA. */
 export async function createTpmPeer(world: World, options: TpmPeerOptions = {}): Promise<TpmPeer> {
   const { usages = [ATTESTATION_KEY], measured = [] } = options;
@@ -49,41 +37,19 @@ export async function createTpmPeer(world: World, options: TpmPeerOptions = {}):
     extendedKeyUsage: usages,
     key,
   });
-  const eventOf = ({ name, digest }: MeasuredFile): FakeEvent => ({
-    name,
-    data: '',
-    extended: digest,
-  });
-  const boot: Readonly<Record<number, readonly FakeEvent[]>> = {
-    ...Object.fromEntries(Array.from({ length: 8 }, (_, pcr) => [pcr, []])),
-    ...BOOT,
-  };
-  const known = { 10: measured.filter(({ isKnown }) => isKnown).map(eventOf) };
-  const metadata = await metadataOf(world, [...tpmReferences(boot), ...tpmReferences(known)]);
-  const withEntry = (event: Component): Component => {
-    const entry = measured.find(({ name }) => name === event.name)?.entry;
-    if (entry === undefined) return event;
-    const { properties = [] } = event;
-    return { ...event, properties: [...(properties ?? []), { name: 'cmc.ima', value: entry }] };
-  };
+  const tpmAt = (clock: PeerClock): MeasuredTpm =>
+    measuredTpm(
+      {
+        key,
+        certs: [certificate],
+        clockInfo: { clock: 1n, resetCount: 0, restartCount: 0, safe: true, ...clock },
+      },
+      measured,
+    );
+  const metadata = await metadataOf(world, tpmAt({}).references);
   return {
     report: async (clock = {}) =>
-      await generate({
-        measurers: [
-          fakeTpm({
-            key,
-            certs: [certificate],
-            events: { ...boot, 10: [...(boot[10] ?? []), ...measured.map(eventOf)] },
-            clockInfo: { clock: 1n, resetCount: 0, restartCount: 0, safe: true, ...clock },
-            artifacts: (artifacts) =>
-              artifacts.map(
-                (log): Artifact => ({ ...log, events: (log.events ?? []).map(withEntry) }),
-              ),
-          }),
-        ],
-        nonce: NONCE,
-        metadata,
-      }),
+      await generate({ measurers: [tpmAt(clock).measurer], nonce: NONCE, metadata }),
   };
 }
 

@@ -10,8 +10,8 @@ import {
 } from '@cmc/ima';
 import { digest, type HashName, LruCache } from '../../crypto/index.ts';
 import type { Component } from '../../types/report.ts';
-import { parseCertificate } from '../../x509/index.ts';
 import { propertyOf } from './components.ts';
+import { publicKeyOf } from './ima-keys.ts';
 
 /** Where Linux measures files. */
 export const IMA_PCR = 10;
@@ -48,15 +48,6 @@ function createKeyring(keys: readonly Uint8Array[]): ImaKeyring {
   } catch (cause) {
     if (!(cause instanceof DecodeError)) throw cause;
     throw new RangeError(`imaKeys: no certificate, no key for files: ${cause.message}`, { cause });
-  }
-}
-
-function publicKeyOf(der: Uint8Array): Uint8Array {
-  try {
-    return parseCertificate(der).spki;
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    return der;
   }
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ByteWriter, toBase64 } from '@cmc/bytes';
 import { type ImaEntry, imaAsciiToBinary, imaEntryDigest, parseImaList } from '@cmc/ima';
 import { vectorsDir } from '@cmc/testkit';
-import type { MeasuredFile } from './tpm-peer.ts';
+import type { MeasuredFile } from './measured-tpm.ts';
 
 const file = (name: string): string => join(vectorsDir(), 'ima', name);
 
