@@ -23,7 +23,13 @@ export interface AttestationPolicy {
     | 'requireOmsp'
     | 'requireReportSignature'
     | 'minimumMetadataSigners'
+    | 'tpmAllowTlsKeys'
+    | 'tpmAllowUncheckedBootAggregate'
+    | 'imaKeys'
+    | 'snpRoots'
   >;
+  /** Revocation lists (DER) of SEV-SNP roots, as they are now. Default: revocation is not checked. */
+  readonly snpRevocationLists?: () => Promise<readonly Uint8Array[]>;
   /** The newest metadata accepted. Default: no memory. */
   readonly metadataVersions?: () => Promise<MetadataVersionStore>;
   /** Whether a report may be made without a nonce of this server. */
@@ -62,9 +68,11 @@ export async function checkAttestation(
   }
   if (nonce !== undefined && !(await store.checkNonce(nonce, now))) throw refusedNonce();
   const metadataVersions = await policy.metadataVersions?.();
+  const snpRevocationLists = await policy.snpRevocationLists?.();
   const verification = await verify(report, {
     ...policy.verify,
     ...(metadataVersions === undefined ? {} : { metadataVersions }),
+    ...(snpRevocationLists === undefined ? {} : { snpRevocationLists }),
     nonce: enrollmentNonce(spki, nonce),
     now,
     peer: { address: request.remoteAddress },

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Signer } from '@cmc/attestationreport';
+import { parseImaKeys, type Signer } from '@cmc/attestationreport';
 import { type Certificate, parsePemCertificates } from '@cmc/attestationreport/x509';
 import { softwareSigner } from '@cmc/driver-sw';
 import { ProvError } from '../errors.ts';
@@ -43,6 +43,18 @@ export async function readCertificates(
     certificates.push(...found);
   }
   return certificates;
+}
+
+/** The keys in files that sign files, see `parseImaKeys`. @throws {ProvError} */
+export async function readImaKeys(paths: readonly string[]): Promise<readonly Uint8Array[]> {
+  const keys: Uint8Array[] = [];
+  for (const path of paths) {
+    const found = await usable('imaKeys', path, async () =>
+      parseImaKeys(new Uint8Array(await readFile(path)), keys),
+    );
+    keys.push(...found);
+  }
+  return keys;
 }
 
 /** The content of a text file that a setting names. @throws {ProvError} */

@@ -1,4 +1,11 @@
-import { required, type SettingEntries, setting, text } from '@cmc/host';
+import {
+  type EvidenceSettings,
+  evidenceEntries,
+  required,
+  type SettingEntries,
+  setting,
+  text,
+} from '@cmc/host';
 import { type PublishSettings, publishEntries } from '@cmc/publish';
 import * as v from 'valibot';
 import type { AuthMethod, EndpointMethods } from './endpoints.ts';
@@ -8,7 +15,7 @@ import { isNamePattern } from './name-pattern.ts';
  * Settings of the server: the keys of its config file. {@link provserverConfigSchema} says what each
  * means.
  */
-export interface ProvserverConfig extends PublishSettings {
+export interface ProvserverConfig extends PublishSettings, EvidenceSettings {
   readonly estAddr?: string;
   readonly estCaKey: string;
   readonly estCaChain: readonly string[];
@@ -113,6 +120,7 @@ export const provserverConfigSchema: v.StrictObjectSchema<
     v.boolean(),
     'Whether metadata older than what was accepted before passes. Default false',
   ),
+  ...evidenceEntries,
   verifyEkCert: setting(
     v.boolean(),
     'Whether keys of TPMs need an endorsement certificate under a vendor root (ek-roots). Without, ANY SOFTWARE IS TAKEN FOR A TPM. Default true',

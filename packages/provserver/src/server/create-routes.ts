@@ -1,17 +1,14 @@
 import { basename } from 'node:path';
 import { createKdsClient } from '@cmc/amd-kds';
 import type { Signer } from '@cmc/attestationreport';
-import { encodePem } from '@cmc/attestationreport/x509';
 import type { Logger } from '@cmc/bytes';
 import { ConfigError } from '@cmc/host';
-import { createPublisher, publishEntries } from '@cmc/publish';
-import type { AttestationPolicy } from '../auth/attestation-method.ts';
+import { createAttestationPolicy } from '../auth/attestation-policy.ts';
 import { Enrollment } from '../auth/enrollment.ts';
-import { DEFAULT_CERTIFICATE_DAYS, PUBLISH_TIMEOUT_MS } from '../auth/limits.ts';
-import { createMetadataVersions } from '../auth/metadata-versions.ts';
+import { DEFAULT_CERTIFICATE_DAYS } from '../auth/limits.ts';
 import { Nonces } from '../auth/nonces.ts';
 import { endpointMethods } from '../config/endpoints.ts';
-import { readCertificates, readSigner } from '../config/key-files.ts';
+import { readSigner } from '../config/key-files.ts';
 import type { ProvserverConfig } from '../config/schema.ts';
 import { createEnrollRoutes } from '../est/enroll.ts';
 import { createInformationRoutes } from '../est/information.ts';
@@ -45,7 +42,7 @@ export async function createRoutes(
     logger,
     now,
     endpoints: endpointMethods(config.endpoints),
-    attestation: await attestationPolicy(config, parts),
+    attestation: await createAttestationPolicy(config, { store, logger, now }),
     lifetimeMs: (config.certificateDays ?? DEFAULT_CERTIFICATE_DAYS) * DAY_MS,
     ...(config.crlUrl === undefined ? {} : { crlUrl: config.crlUrl }),
   });
@@ -61,50 +58,6 @@ export async function createRoutes(
     ...createStatusRoutes({ store, issuer, logger, now }),
     ...(await serviceRoutes(config, logger)),
   ];
-}
-
-async function attestationPolicy(
-  config: ProvserverConfig,
-  { store, logger }: RouteParts,
-): Promise<AttestationPolicy> {
-  const { minimumMetadataSigners, allowedNames = [], spkiNonce = 'refuse' } = config;
-  const publisher = await createPublish(config, logger);
-  return {
-    allowedNames,
-    spkiNonce,
-    verify: {
-      metadataRoots: await readCertificates(config.rootCas, 'rootCas'),
-      checkOmsp: config.useOmsp ?? false,
-      requireOmsp: config.requireOmsp ?? false,
-      requireReportSignature: config.requireReportSignature ?? false,
-      ...(minimumMetadataSigners === undefined ? {} : { minimumMetadataSigners }),
-    },
-    ...(config.allowOlderMetadata === true
-      ? {}
-      : { metadataVersions: createMetadataVersions({ store, logger }) }),
-    ...(publisher === undefined ? {} : { publish: publisher }),
-  };
-}
-
-/** What sends results where the settings say, if they say it. @throws {ConfigError} */
-async function createPublish(
-  config: ProvserverConfig,
-  logger: Logger,
-): Promise<AttestationPolicy['publish']> {
-  if (Object.keys(publishEntries).every((key) => !Object.hasOwn(config, key))) return undefined;
-  const roots = await readCertificates(config.rootCas, 'rootCas');
-  try {
-    const publisher = createPublisher({
-      ...config,
-      logger,
-      roots: roots.map(({ raw }) => encodePem(raw, 'CERTIFICATE')),
-      timeoutMs: PUBLISH_TIMEOUT_MS,
-    });
-    return async (result, signal) => void (await publisher.publish(result, { signal }));
-  } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause;
-    throw new ConfigError('ERR_CONFIG_VALUE', cause.message, { cause });
-  }
 }
 
 async function serviceRoutes(

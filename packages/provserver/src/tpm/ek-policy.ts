@@ -1,9 +1,10 @@
+import { parseRevocationLists } from '@cmc/attestationreport/snp';
 import type { Logger } from '@cmc/bytes';
+import { openChangingFiles } from '../config/changing-files.ts';
 import { readTextFile } from '../config/key-files.ts';
 import type { ProvserverConfig } from '../config/schema.ts';
 import { ProvError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
-import { openEkCrls } from './ek-crls.ts';
 import { EkDownloads } from './ek-download.ts';
 import type { EkPolicy } from './endorsement-key.ts';
 
@@ -30,7 +31,9 @@ export async function createEkPolicy(
   return {
     verifyCertificate,
     revoked: await readRevoked(config.revokedEks ?? []),
-    ...(ekCrls === undefined ? {} : { crls: await openEkCrls(ekCrls, logger) }),
+    ...(ekCrls === undefined
+      ? {}
+      : { crls: await openChangingFiles(ekCrls, 'ekCrls', parseRevocationLists, logger) }),
     ...(fetchEkCertificates ? { downloads: new EkDownloads() } : {}),
   };
 }

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
+import type { RevocationList } from '@cmc/attestationreport/snp';
 import { equalBytes, type Logger } from '@cmc/bytes';
 import type { TpmActivateEnrollRequest } from '@cmc/est';
 import { ekPublicArea, type TpmtPublic } from 'tpm2-ts/verify';
+import type { ChangingFiles } from '../config/changing-files.ts';
 import type { Store } from '../store/store.ts';
 import { parseEkCertificate, readEkCertificate } from './ek-certificate.ts';
-import type { EkCrls } from './ek-crls.ts';
 import type { EkDownloads } from './ek-download.ts';
 import { decoded, refused } from './refusals.ts';
 import type { TpmIdentity } from './tpm-identity.ts';
@@ -17,7 +18,7 @@ export interface EkPolicy {
   /** Lower-case hex SHA-256 of keys (SubjectPublicKeyInfo) and certificates that do not count. */
   readonly revoked: ReadonlySet<string>;
   /** Default: revocation is not checked beyond `revoked`. */
-  readonly crls?: EkCrls;
+  readonly crls?: ChangingFiles<RevocationList>;
   /** Default: certificates have to come with the request. */
   readonly downloads?: EkDownloads;
 }

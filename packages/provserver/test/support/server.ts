@@ -29,7 +29,7 @@ import {
   encodeBase64Lines,
   enrollmentNonce,
 } from '@cmc/est';
-import { createFakeCa, type FakeSigner } from '@cmc/testkit';
+import { createFakeCa, type FakeCa, type FakeSigner } from '@cmc/testkit';
 import { onTestFinished } from 'vitest';
 import { createToken } from '../../src/auth/token.ts';
 import { init } from '../../src/cli/init.ts';
@@ -58,6 +58,8 @@ export interface TestServer {
   readonly roots: readonly Certificate[];
   /** The same database. */
   readonly store: Store;
+  /** One of `rootCas`. */
+  readonly metadataCa: FakeCa;
   readonly metadataSigner: FakeSigner;
   client(options?: Partial<EstClientOptions>): EstClient;
   /** Text of a token; `*` allows any name. */
@@ -144,6 +146,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     rootPem,
     roots,
     store,
+    metadataCa,
     metadataSigner,
     client: (more = {}) => createEstClient({ url, roots, ...more }),
     token: async (allowedNames = ['*'], validMs = DAY_MS) => {

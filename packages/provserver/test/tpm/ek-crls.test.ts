@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseRevocationList } from '@cmc/attestationreport/snp';
+import { parseRevocationList, parseRevocationLists } from '@cmc/attestationreport/snp';
 import { type Certificate, parseCertificate } from '@cmc/attestationreport/x509';
 import { type Logger, silentLogger } from '@cmc/bytes';
 import { tpmActivateEnrollRequest } from '@cmc/est';
@@ -15,7 +15,7 @@ import {
   toPem,
 } from '@cmc/testkit';
 import { describe, expect, test } from 'vitest';
-import { openEkCrls } from '../../src/tpm/ek-crls.ts';
+import { openChangingFiles } from '../../src/config/changing-files.ts';
 import { createEkPolicy } from '../../src/tpm/ek-policy.ts';
 import { readVendorPem } from '../../src/tpm/import-vendor-certificates.ts';
 import { vendorChainProblem } from '../../src/tpm/vendor-chain.ts';
@@ -123,6 +123,8 @@ describe('revocation lists of a vendor', () => {
 });
 
 describe('the files of revocation lists', () => {
+  const open = async (paths: readonly string[], logger: Logger) =>
+    await openChangingFiles(paths, 'ekCrls', parseRevocationLists, logger);
   const [one, two] = [createFakeCa(), createFakeCa()].map((ca) => list(ca)) as [
     Uint8Array,
     Uint8Array,
@@ -139,7 +141,7 @@ describe('the files of revocation lists', () => {
     writeFileSync(pem, `# of the vendor\n${toPem(one, 'X509 CRL')}${toPem(two, 'X509 CRL')}`);
     const errors: string[] = [];
     const error: Logger['error'] = (_, message) => void errors.push(message);
-    const crls = await openEkCrls([der, pem], { ...silentLogger, error });
+    const crls = await open([der, pem], { ...silentLogger, error });
     expect(signaturesOf(await crls.current())).toEqual([expected[0], ...expected]);
     writeFileSync(der, toPem(two, 'X509 CRL'));
     expect(signaturesOf(await crls.current())).toEqual([expected[1], ...expected]);
@@ -160,7 +162,7 @@ describe('the files of revocation lists', () => {
     const path = join(temporaryFolder(), 'crl');
     writeFileSync(path, content);
     const code = 'ERR_PROV_CONFIG';
-    await expect(openEkCrls([path], silentLogger)).rejects.toMatchObject({ code });
+    await expect(open([path], silentLogger)).rejects.toMatchObject({ code });
   });
 
   test('are refused when they are missing, or where certificates are not verified', async () => {
