@@ -11,7 +11,7 @@ import {
 import { toHex } from '@cmc/bytes';
 import type { Role } from './attestation-mode.ts';
 import type { ChannelEnd } from './channel-binding.ts';
-import { type KeyProof, keyProofMessage, proofHash } from './key-proof.ts';
+import { type KeyProof, keyProofMessage, proofHash, type SignatureHash } from './key-proof.ts';
 
 /** Most certificates that may come with a proof. */
 export const MAX_PROOF_CERTIFICATES = 8;
@@ -64,6 +64,7 @@ interface Prover {
   /** The leaf as Node sees it. */
   readonly x509: X509Certificate;
   readonly key: KeyObject;
+  readonly hash: SignatureHash;
 }
 
 function readProver(certificates: readonly Uint8Array[]): Prover | string {
@@ -71,7 +72,11 @@ function readProver(certificates: readonly Uint8Array[]): Prover | string {
     const [leaf, ...intermediates] = certificates.map(parseCertificate);
     if (leaf === undefined) return 'it has no certificate';
     const x509 = new X509Certificate(leaf.raw);
-    return { leaf, intermediates, x509, key: x509.publicKey };
+    const { publicKey: key } = x509;
+    const hash = proofHash(key);
+    // First of all: `toLegacyObject` of Node 24 crashes the process for some curves.
+    if (hash === undefined) return 'its key is of a kind that signs no proofs';
+    return { leaf, intermediates, x509, key, hash };
   } catch (error) {
     return `a certificate is malformed: ${error instanceof Error ? error.message : error}`;
   }
@@ -137,12 +142,10 @@ function namesOf({ subjectName, extensions }: Certificate): readonly string[] {
 }
 
 function signatureProblem(
-  { leaf, key }: Prover,
+  { leaf, key, hash }: Prover,
   channel: ChannelEnd,
   signature: Uint8Array,
 ): string | undefined {
-  const hash = proofHash(key);
-  if (hash === undefined) return 'its key is of a kind that signs no proofs';
   return verify(hash.node, keyProofMessage(channel, leaf.spki), key, signature)
     ? undefined
     : 'its signature is not one for this connection';
