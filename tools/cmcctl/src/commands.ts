@@ -19,6 +19,13 @@ export interface CommandEntry {
 const DAEMON = ['api', 'cmcAddr', 'serialization', 'timeoutSeconds', 'json'] as const;
 const TLS = ['attest', 'mtls', 'rootCas', 'cert', 'key', 'keyId', 'policies'] as const;
 
+const EVIDENCE = [
+  'imaKeys',
+  'tpmAllowTlsKeys',
+  'tpmAllowUncheckedBootAggregate',
+  'snpCrls',
+] as const;
+
 const PUBLISH = [
   'publishFile',
   'publishResults',
@@ -62,6 +69,7 @@ export const COMMANDS: readonly CommandEntry[] = [
       'result',
       'standalone',
       'rootCas',
+      ...EVIDENCE,
       'archived',
       'at',
       'earKey',
@@ -71,6 +79,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     examples: [
       'verify --report report.cbor --nonce nonce.bin',
       'verify --standalone --root-cas ca.pem --report a.cbor,b.cbor --nonce a.nonce,b.nonce --format junit',
+      'verify --standalone --root-cas ca.pem --ima-keys distribution.pem --report r.cbor --nonce r.nonce',
       'verify --standalone --root-cas ca.pem --report r.cbor --nonce r.nonce --ear-key key.pem --ear-out r.jwt',
       'verify --report report.cbor --nonce nonce.bin --publish-results https://siem.example.org/results',
     ],
@@ -80,7 +89,17 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'explain',
     summary: 'say why a report is refused, and what to do: a result, or a report and its nonce',
     args: '<file>',
-    settings: [...DAEMON, 'nonce', 'policies', 'standalone', 'rootCas', 'archived', 'at', 'html'],
+    settings: [
+      ...DAEMON,
+      'nonce',
+      'policies',
+      'standalone',
+      'rootCas',
+      ...EVIDENCE,
+      'archived',
+      'at',
+      'html',
+    ],
     examples: [
       'explain result.json',
       'explain report.cbor --nonce nonce.bin --root-cas ca.pem --html report.html',

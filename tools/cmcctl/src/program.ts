@@ -12,6 +12,8 @@ export function createProgram(): Command {
   const program = new Command('cmcctl')
     .description('Makes, verifies and exchanges attestation reports.')
     .version(packageVersion(import.meta.url))
+    // Descriptions beside the longest flag are wrapped, too, on 80 columns.
+    .configureHelp({ minWidthToWrap: 20 })
     .addHelpText('after', `\nExamples:\n${examples(COMMANDS)}\n\n${EXIT_CODES}`);
   for (const entry of COMMANDS) addCommand(program, entry);
   return program;

@@ -1,6 +1,8 @@
 import {
   type ConnectionSettings,
   connectionEntries,
+  type EvidenceSettings,
+  evidenceEntries,
   type SettingEntries,
   setting,
   text,
@@ -12,7 +14,10 @@ import * as v from 'valibot';
 export type VerifyFormat = 'pretty' | 'json' | 'junit' | 'sarif' | 'github';
 
 /** Settings of all commands: the keys of the config file. */
-export interface CmcctlSettings extends Omit<ConnectionSettings, 'policies'>, PublishSettings {
+export interface CmcctlSettings
+  extends Omit<ConnectionSettings, 'policies'>,
+    EvidenceSettings,
+    PublishSettings {
   readonly policies?: readonly string[];
   readonly json?: boolean;
   readonly timeoutSeconds?: number;
@@ -61,6 +66,7 @@ export const cmcctlSchema: v.StrictObjectSchema<
   undefined
 > = v.strictObject({
   ...connectionEntries,
+  ...evidenceEntries,
   ...publishEntries,
   key: setting(
     text,

@@ -13,7 +13,7 @@ export async function verify(settings: CmcctlSettings): Promise<number> {
   const files = settings.report ?? [];
   const nonces = settings.nonce ?? [];
   const at = archiveTime(settings);
-  check(settings, files.length, nonces.length, at);
+  check(settings, files.length, nonces.length);
   const inputs = await Promise.all(
     files.map(async (file, index) => ({
       file,
@@ -41,12 +41,7 @@ export async function verify(settings: CmcctlSettings): Promise<number> {
   return code === EXIT.success && !published ? EXIT.unavailable : code;
 }
 
-function check(
-  settings: CmcctlSettings,
-  reports: number,
-  nonces: number,
-  at: Date | undefined,
-): void {
+function check(settings: CmcctlSettings, reports: number, nonces: number): void {
   if (reports === 0) throw new UsageError('verify needs report');
   if (nonces !== 1 && nonces !== reports) {
     throw new UsageError(
@@ -58,9 +53,6 @@ function check(
   }
   if ((settings.earKey === undefined) !== (settings.earOut === undefined)) {
     throw new UsageError('ear-key and ear-out belong together');
-  }
-  if (at !== undefined && settings.standalone !== true) {
-    throw new UsageError('at: a daemon verifies for now; another time needs --standalone');
   }
 }
 

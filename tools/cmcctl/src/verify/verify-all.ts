@@ -1,11 +1,10 @@
 import { type AttestationResult, explain, verify } from '@cmc/attestationreport';
 import { createPolicyEngine } from '@cmc/attestationreport/policy';
-import { type Certificate, parsePemCertificates } from '@cmc/attestationreport/x509';
-import { decodeUtf8 } from '@cmc/bytes';
-import { describeError, EXIT, exitCodeOf, readSettingFile, UsageError } from '@cmc/host';
+import { describeError, EXIT, exitCodeOf, readSettingFile } from '@cmc/host';
 import { withDaemon, withDeadline } from '../daemon.ts';
 import { createProgress } from '../progress.ts';
 import type { CmcctlSettings } from '../settings.ts';
+import { readDemands, refuseWithDaemon } from './demands.ts';
 import type { Verdict } from './verdict.ts';
 
 /** One report to verify. */
@@ -30,13 +29,13 @@ export async function verifyAll(
     (settings.policies ?? []).map(async (path) => await readSettingFile(path, 'policies')),
   );
   if (settings.standalone === true) {
-    const metadataRoots = await readRoots(settings.rootCas ?? []);
+    const demands = await readDemands(settings);
     await using policyEngine = createPolicyEngine();
     return await withDeadline(settings, (signal) =>
       judgeAll(inputs, policies, async ({ report, nonce }, policy) => {
         const { result } = await verify(report, {
           nonce,
-          metadataRoots,
+          ...demands,
           policyEngine,
           signal,
           ...(at === undefined ? {} : { now: at }),
@@ -46,18 +45,13 @@ export async function verifyAll(
       }),
     );
   }
+  refuseWithDaemon(settings, at);
   return await withDaemon(settings, (cmc, signal) =>
     judgeAll(inputs, policies, async ({ report, nonce }, policy) => {
       const request = { report, nonce, ...(policy === undefined ? {} : { policies: policy }) };
       return (await cmc.verify(request, { signal })).result;
     }),
   );
-}
-
-async function readRoots(paths: readonly string[]): Promise<readonly Certificate[]> {
-  if (paths.length === 0) throw new UsageError('verify --standalone needs root-cas');
-  const texts = await Promise.all(paths.map((path) => readSettingFile(path, 'rootCas')));
-  return texts.flatMap((text) => parsePemCertificates(decodeUtf8(text)));
 }
 
 async function judgeAll(
