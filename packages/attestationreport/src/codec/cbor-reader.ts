@@ -1,6 +1,8 @@
 import { concatBytes, DecodeCursor, type DecodeOptions, decodeUtf8 } from '@cmc/bytes';
-import { type CborKey, Float } from './cbor-value.ts';
+import { type CborKey, Float, halfToNumber } from './cbor-value.ts';
 import type { Kind } from './kind.ts';
+import { SeenKeys } from './seen-keys.ts';
+import { MAX_SHARED_TEXT, sharedText } from './shared-text.ts';
 
 /** Major types of RFC 8949, section 3.1. */
 export const MAJOR: Readonly<
@@ -22,10 +24,6 @@ const TRUE = 0xf5;
 const NULL = 0xf6;
 const BREAK = 0xff;
 const INDEFINITE = 31;
-/** Up to this length texts are looked for among those that were read before. */
-const SHORT_TEXT = 16;
-/** Short texts (names of types, algorithms and properties come again and again), by their hash. */
-const shortTexts: string[] = new Array(256).fill('');
 
 /** Strict CBOR (RFC 8949), pulled item by item; canonical encoding required unless told otherwise. */
 export class CborReader extends DecodeCursor {
@@ -36,6 +34,14 @@ export class CborReader extends DecodeCursor {
   readonly #keys: SeenKeys[] = [];
   /** The last item of each kind that is repeated. */
   readonly #repeated = new Map<unknown, RepeatedItem>();
+  /** One function for all texts of the input. */
+  readonly #decodeText = (bytes: Uint8Array): string => {
+    try {
+      return decodeUtf8(bytes);
+    } catch {
+      return this.fail('ERR_DECODE_FORMAT', 'text is not valid UTF-8');
+    }
+  };
 
   constructor(bytes: Uint8Array, name: string, options: DecodeOptions = {}) {
     super(name, bytes.length, options);
@@ -111,8 +117,8 @@ export class CborReader extends DecodeCursor {
     const length = this.#length();
     const start = this.position;
     this.position += length;
-    return length <= SHORT_TEXT
-      ? this.#shortText(start, this.position)
+    return length <= MAX_SHARED_TEXT
+      ? sharedText(this.#bytes, start, this.position, this.#decodeText)
       : this.#decodeText(this.#bytes.subarray(start, this.position));
   }
 
@@ -178,8 +184,8 @@ export class CborReader extends DecodeCursor {
   }
 
   /**
-   * Value of the next item, for which `read` is called, unless it was read before from the same
-   * bytes, right before this one: then that value, which `share` was called with.
+   * The next item, of a kind that comes again and again. Where the item of this kind before it has the
+   * same bytes, it is that very value, which `share` is called with once.
    */
   readRepeated<T>(kind: Kind<T>, share: (value: T) => void): T {
     const last = this.#repeated.get(kind);
@@ -328,39 +334,6 @@ export class CborReader extends DecodeCursor {
     }
   }
 
-  #shortText(start: number, end: number): string {
-    let hash = end - start;
-    for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + this.#byteAt(at)) | 0;
-    const slot = (hash ^ (hash >>> 8)) & (shortTexts.length - 1);
-    const known = shortTexts[slot] ?? '';
-    if (this.#isAscii(known, start, end)) return known;
-    const text = this.#decodeText(this.#bytes.subarray(start, end));
-    shortTexts[slot] = text;
-    return text;
-  }
-
-  /** Whether a range holds the characters of `text`, all of ASCII. */
-  #isAscii(text: string, start: number, end: number): boolean {
-    if (text.length !== end - start) return false;
-    for (let i = 0; i < text.length; i++) {
-      const byte = this.#byteAt(start + i);
-      if (byte >= 0x80 || byte !== text.charCodeAt(i)) return false;
-    }
-    return true;
-  }
-
-  #byteAt(position: number): number {
-    return this.#bytes[position] ?? 0;
-  }
-
-  #decodeText(bytes: Uint8Array): string {
-    try {
-      return decodeUtf8(bytes);
-    } catch {
-      return this.fail('ERR_DECODE_FORMAT', 'text is not valid UTF-8');
-    }
-  }
-
   #peek(): number {
     return this.#bytes[this.position] ?? this.#truncated(1);
   }
@@ -393,34 +366,4 @@ interface RepeatedItem {
   /** How many elements and members it has, and those in it. */
   readonly items: number;
   isShared: boolean;
-}
-
-/** What one map needs to find duplicate keys. */
-class SeenKeys {
-  /** Range of the last key in the input. */
-  start = 0;
-  end = 0;
-  #keys: Set<CborKey> | undefined;
-
-  clear(): void {
-    this.end = 0;
-    this.#keys = undefined;
-  }
-
-  /** @returns whether `key` was there already */
-  add(key: CborKey): boolean {
-    this.#keys ??= new Set();
-    if (this.#keys.has(key)) return true;
-    this.#keys.add(key);
-    return false;
-  }
-}
-
-function halfToNumber(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0) return sign * 2 ** -24 * fraction;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * 2 ** (exponent - 25) * (0x400 + fraction);
 }

@@ -50,3 +50,13 @@ function encodeDouble(value: number): Uint8Array {
   new DataView(bytes.buffer).setFloat64(0, value);
   return bytes;
 }
+
+/** Value of a half-precision number by its bits (RFC 8949, appendix D). */
+export function halfToNumber(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1;
+  const exponent = (half >> 10) & 0x1f;
+  const fraction = half & 0x3ff;
+  if (exponent === 0) return sign * 2 ** -24 * fraction;
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * 2 ** (exponent - 25) * (0x400 + fraction);
+}

@@ -1,6 +1,7 @@
-import { concatBytes, equalBytes, toHex } from '@cmc/bytes';
+import { equalBytes, toHex } from '@cmc/bytes';
+import { resetValue } from '@cmc/eventlog';
 import { replayPcr } from '@cmc/ima';
-import { digest, digestLength, type HashName } from '../../crypto/index.ts';
+import { digestLength, type HashName } from '../../crypto/index.ts';
 import type { Artifact, Component } from '../../types/report.ts';
 import type { DigestResult } from '../../types/result.ts';
 import { hashOf, propertyOf } from './components.ts';
@@ -24,9 +25,6 @@ export const INIT_VALUE = 'TPM_PCR_INIT_VALUE';
 export const PCR_SUMMARY = 'PCR Summary';
 /** Value of PCR 0 after start-up from these localities (TCG PC Client, section 3.3.4). */
 const STARTUP_LOCALITIES: ReadonlySet<number> = new Set([0, 3, 4]);
-/** PCRs of the dynamic root of trust start with all bits set; the others with none. */
-const DRTM_FIRST = 17;
-const DRTM_LAST = 22;
 const MAX_PROBLEMS = 8;
 
 /** Follows the events of one PCR, and looks each up among the reference values and signatures. */
@@ -40,7 +38,7 @@ export function appraiseEventLog(
   const complain = (problem: string): void => {
     if (problems.length < MAX_PROBLEMS) problems.push(`PCR ${index}: ${problem}`);
   };
-  let measured = replayPcr(hash, initialValue(index, hash));
+  let measured = replayPcr(hash, resetValue(index, hash));
   /** The same replay until the first event that is unknown. */
   let verified = measured;
   const results: DigestResult[] = [];
@@ -81,16 +79,10 @@ export function appraiseEventLog(
   };
 }
 
-/** The value that a PCR has when nothing was measured into it. */
-export function initialValue(index: number, hash: HashName): Uint8Array {
-  const isDrtm = index >= DRTM_FIRST && index <= DRTM_LAST;
-  return new Uint8Array(digestLength(hash)).fill(isDrtm ? 0xff : 0);
-}
-
 /** The start value is a fact of the platform; the prover may only say from which locality. */
 function initProblem(value: Uint8Array, index: number, position: number): string | undefined {
   if (position !== 0) return `a start value at position ${position}, behind other events`;
-  const expected = initialValue(index, 'SHA-256').subarray(0, 1);
+  const expected = resetValue(index, 'SHA-256').subarray(0, 1);
   const locality = value.at(-1) ?? 0;
   const isFixed = value.every((byte) => byte === expected[0]);
   const isLocality =
@@ -175,14 +167,14 @@ export function appraiseSummary(
   hash: HashName,
   references: TpmReferences,
 ): PcrOutcome {
-  const start = initialValue(index, hash);
+  const start = resetValue(index, hash);
   const [event, ...more] = events;
   const reported = event === undefined ? undefined : hashOf(event, hash);
   if (event === undefined || more.length > 0 || reported?.length !== digestLength(hash)) {
     const problems = [`PCR ${index}: expected one ${hash} value in its summary`];
     return { index, measured: start, verified: start, events: [], problems };
   }
-  let value = start;
+  let value = replayPcr(hash, start);
   const problems: string[] = [];
   const used = references.ofPcr(index);
   used.forEach(({ component }, position) => {
@@ -192,12 +184,13 @@ export function appraiseSummary(
     } else if (component.name === INIT_VALUE || component.name === PCR_SUMMARY) {
       // The reference value of a whole PCR stands alone.
       if (position > 0) problems.push(`PCR ${index}: ${component.name} behind other references`);
-      else value = content;
+      else value = replayPcr(hash, content);
     } else {
-      value = digest(hash, concatBytes(value, content));
+      value.extend(content);
     }
   });
-  const success = problems.length === 0 && used.length > 0 && equalBytes(value, reported);
+  const verified = value.value();
+  const success = problems.length === 0 && used.length > 0 && equalBytes(verified, reported);
   const results = used.map(({ component }): DigestResult => {
     const content = hashOf(component, hash);
     return {
@@ -210,5 +203,5 @@ export function appraiseSummary(
       ...described(component),
     };
   });
-  return { index, measured: reported, verified: value, events: results, problems };
+  return { index, measured: reported, verified, events: results, problems };
 }
