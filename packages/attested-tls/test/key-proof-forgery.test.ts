@@ -14,6 +14,7 @@ import {
   keyProof,
   messageOf,
   type ProofParts,
+  partsOf,
   proofCa,
   proofKey,
   proofOf,
@@ -220,15 +221,7 @@ function signedOtherwise(
   hash: string,
   dsaEncoding: 'der' | 'ieee-p1363' = 'der',
 ): Uint8Array {
-  const message = messageOf({
-    label: 'CMC aTLS 1.3.0, key-v1',
-    role: raw.role,
-    exporter: raw.exporter(raw.role),
-    mode: 'none',
-    server: serverCertificate.certificate,
-    client: clientCertificate.certificate,
-    signer: issued.certificate,
-  });
+  const message = messageOf(partsOf(raw, issued));
   return new Uint8Array(sign(hash, message, { key: issued.privateKeyPem, dsaEncoding }));
 }
 

@@ -5,6 +5,7 @@ import {
   createFakeKeySync,
   derInteger,
   derUtf8String,
+  encodeFakeCrl,
   type FakeCa,
   type FakeExtension,
   type FakeKey,
@@ -15,7 +16,7 @@ import { SnpOid, type SnpProduct } from '../../src/snp/index.ts';
 import type { Metadata, SnpPolicy } from '../../src/types/metadata.ts';
 import type { Component } from '../../src/types/report.ts';
 import { type Certificate, fingerprint, parseCertificate } from '../../src/x509/index.ts';
-import { imageDescription, manifest } from './scene.ts';
+import { clock, imageDescription, manifest } from './scene.ts';
 
 export const measurement: Uint8Array = new Uint8Array(48).fill(0xab);
 const period = {
@@ -248,4 +249,24 @@ export function snpMetadata(
       ...changes,
     }),
   ];
+}
+
+const DAY_MS = 86_400_000;
+
+/** A list of the root (DER) over the authorities below it, for a day from now unless it says otherwise. */
+export function rootRevocationList(
+  { ask, ark }: FakeAmd,
+  options: { readonly isRevoked?: boolean; readonly to?: number } = {},
+): Uint8Array {
+  const { isRevoked = false, to = DAY_MS } = options;
+  const { serialNumber } = parseCertificate(ask.certificate);
+  const now = clock.now().getTime();
+  return encodeFakeCrl({
+    issuer: { commonName: 'ARK-Milan' },
+    key: ark.key,
+    signature: 'PSS-SHA-384',
+    revoked: isRevoked ? [serialNumber] : [],
+    thisUpdate: new Date(now - DAY_MS),
+    nextUpdate: new Date(now + to),
+  });
 }

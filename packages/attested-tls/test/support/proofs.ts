@@ -100,13 +100,9 @@ export function messageOf(parts: ProofParts): Buffer {
 /** The end of a connection that proves. */
 export type RawEnd = Pick<RawPeer, 'role' | 'exporter'>;
 
-/** A good proof of a raw peer for its connection, but for some changes. */
-export function proofOf(
-  raw: RawEnd,
-  issued: IssuedCertificate,
-  changes: Partial<ProofParts> = {},
-): RawKeyProof {
-  const message = messageOf({
+/** What a good proof of a raw peer for its connection is over. */
+export function partsOf(raw: RawEnd, issued: IssuedCertificate): ProofParts {
+  return {
     label: 'CMC aTLS 1.3.0, key-v1',
     role: raw.role,
     exporter: raw.exporter(raw.role),
@@ -114,8 +110,16 @@ export function proofOf(
     server: serverCertificate.certificate,
     client: clientCertificate.certificate,
     signer: issued.certificate,
-    ...changes,
-  });
+  };
+}
+
+/** A good proof of a raw peer for its connection, but for some changes. */
+export function proofOf(
+  raw: RawEnd,
+  issued: IssuedCertificate,
+  changes: Partial<ProofParts> = {},
+): RawKeyProof {
+  const message = messageOf({ ...partsOf(raw, issued), ...changes });
   const key = createPrivateKey(issued.privateKeyPem);
   const signature = sign(HASHES[issued.key.algorithm], message, key);
   return { certificates: issued.chain, signature: new Uint8Array(signature) };

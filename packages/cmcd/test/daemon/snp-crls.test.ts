@@ -1,8 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ErrorCode } from '@cmc/attestationreport';
-import { parseCertificate } from '@cmc/attestationreport/x509';
-import { encodeFakeCrl, toPem } from '@cmc/testkit';
+import { toPem } from '@cmc/testkit';
 import {
   afterEach,
   beforeAll,
@@ -19,6 +18,7 @@ import {
   createFakeChip,
   type FakeAmd,
   fakeSnp,
+  rootRevocationList,
   snpMetadata,
 } from '../../../attestationreport/test/support/snp.ts';
 import { readSnpCrls } from '../../src/daemon/snp-crls.ts';
@@ -27,8 +27,6 @@ import { recordingLogger } from '../support/recording-logger.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { NONCE, startVerifier } from '../support/verifying-daemon.ts';
 import { createWorld } from '../support/world.ts';
-
-const DAY_MS = 86_400_000;
 
 let scene: Scene;
 let amd: FakeAmd;
@@ -45,20 +43,8 @@ beforeAll(async () => {
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: clock.now() }));
 afterEach(() => void vi.useRealTimers());
 
-/** A list of the root over the authorities below it, for a day unless it says otherwise. */
-function list(options: { readonly isRevoked?: boolean; readonly to?: number } = {}): Uint8Array {
-  const { isRevoked = false, to = DAY_MS } = options;
-  const { serialNumber } = parseCertificate(amd.ask.certificate);
-  const now = clock.now().getTime();
-  return encodeFakeCrl({
-    issuer: { commonName: 'ARK-Milan' },
-    key: amd.ark.key,
-    signature: 'PSS-SHA-384',
-    revoked: isRevoked ? [serialNumber] : [],
-    thisUpdate: new Date(now - DAY_MS),
-    nextUpdate: new Date(now + to),
-  });
-}
+const list = (options: { readonly isRevoked?: boolean; readonly to?: number } = {}): Uint8Array =>
+  rootRevocationList(amd, options);
 
 function fileOf(content: string | Uint8Array): string {
   const file = join(temporaryFolder(), 'crl');

@@ -1,9 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseCertificate } from '@cmc/attestationreport/x509';
 import { type Logger, silentLogger, toBase64 } from '@cmc/bytes';
 import { attestEnrollRequest, enrollmentNonce, NONCE_HEADER } from '@cmc/est';
-import { createFakeKeySync, encodeFakeCrl, type IssueOptions, spkiOf, toPem } from '@cmc/testkit';
+import { createFakeKeySync, type IssueOptions, spkiOf, toPem } from '@cmc/testkit';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import {
   type MeasuredFile,
@@ -17,6 +16,7 @@ import {
   type FakeAmd,
   type FakeChip,
   fakeSnp,
+  rootRevocationList,
   snpMetadata,
 } from '../../../attestationreport/test/support/snp.ts';
 import { checkAttestation } from '../../src/auth/attestation-method.ts';
@@ -121,20 +121,8 @@ describe('revocation lists of AMD', () => {
     chip = await createFakeChip(amd);
   }, 60_000);
 
-  /** A list of the root over the authorities below it, for a day unless it says otherwise. */
-  function list(options: { readonly isRevoked?: boolean; readonly to?: number } = {}): Uint8Array {
-    const { isRevoked = false, to = DAY_MS } = options;
-    const { serialNumber } = parseCertificate(amd.ask.certificate);
-    const now = clock.now().getTime();
-    return encodeFakeCrl({
-      issuer: { commonName: 'ARK-Milan' },
-      key: amd.ark.key,
-      signature: 'PSS-SHA-384',
-      revoked: isRevoked ? [serialNumber] : [],
-      thisUpdate: new Date(now - DAY_MS),
-      nextUpdate: new Date(now + to),
-    });
-  }
+  const list = (options: { readonly isRevoked?: boolean; readonly to?: number } = {}): Uint8Array =>
+    rootRevocationList(amd, options);
 
   /** What settings say to one report after the other of a guest that nothing is wrong with. */
   async function judge(
